@@ -1,0 +1,45 @@
+# Every target installs what it needs; a second call is quick. PYTHON chooses the interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
+SLOW ?= $(if $(CI),1,0)
+
+.PHONY: setup demo test lint types check docs clean
+.DEFAULT_GOAL := check
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[cpu]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[cpu,dev]'
+	@touch $@ $(VENV)/.demo
+
+setup: $(VENV)/.dev ## Install the package with its tools into .venv
+
+demo: $(VENV)/.demo ## Extract relations from real abstracts with the embedded model, score them, write a report
+	$(BIN)/apothecary models pull smollm2-135m-instruct
+	$(BIN)/apothecary extract examples/cdr.pubtator --task relations --out runs/demo
+	$(BIN)/apothecary score relations --gold examples/cdr.pubtator --predictions runs/demo/predictions.jsonl
+
+test: $(VENV)/.dev ## Run the tests; SLOW=1 (and CI) adds the long ones
+	$(BIN)/python -m pytest $(if $(filter 1,$(SLOW)),,-m 'not slow')
+
+lint: $(VENV)/.dev ## Check style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev ## Check types
+	$(BIN)/mypy
+
+check: lint types test ## Everything CI checks
+
+docs: $(VENV)/.dev ## Rewrite the generated pages under docs/
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) runs .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,3 @@
+"""Drug knowledge from biomedical literature."""
+
+__version__ = "0.1.0"
