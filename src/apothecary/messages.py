@@ -231,7 +231,7 @@ Outcome = Reply | Failure
 
 R = TypeVar("R")
 Flow = Generator[Sequence[Request], Sequence[Outcome], R]
-"""A task at work on one item: yields rounds of requests, receives their outcomes in order, returns a result."""
+"""A task at work on one item: yields rounds of requests, receives their outcomes, returns a result."""
 
 
 @dataclass(frozen=True)
