@@ -1,0 +1,145 @@
+"""The public functions. The command line calls these and adds only words and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from apothecary.documents import Document
+from apothecary.engines.budget import Budget, Budgeted
+from apothecary.engines.cache import Cached, default_cache_path
+from apothecary.engines.open import engine_spec, open_engine
+from apothecary.engines.routing import Routed, parse_routes
+from apothecary.errors import DataError, UsageError
+from apothecary.formats.inputs import describe_inputs, read_gold, read_inputs
+from apothecary.formats.predictions import pair_up, read_predictions
+from apothecary.messages import Engine, EngineInfo
+from apothecary.runs.extract import Progress, Run, Summary, run
+from apothecary.runs.folder import unfinished
+from apothecary.runs.manifest import make_manifest
+from apothecary.runs.rehearsal import Estimate
+from apothecary.runs.rehearsal import estimate as estimate_run
+from apothecary.tasks import catalog
+from apothecary.tasks.flow import ScoreOptions
+
+__all__ = ["ExtractOptions", "estimate", "extract", "read", "score"]
+
+Paths = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """How a run is made, as opposed to what is extracted.
+
+    `threads` are the engine's (None: the cores at hand), `slots` how many documents an embedded
+    engine works on at once; `cache` is the file of the reply cache (None: the user's, "" for none);
+    `fresh` starts an existing folder anew.
+    """
+
+    limit: int | None = None
+    fresh: bool = False
+    encoding: str = "utf-8"
+    seed: int = 0
+    threads: int | None = None
+    slots: int = 1
+    cache: Path | str | None = None
+    budget: Budget = field(default_factory=Budget)
+
+
+def read(path: str | Path, *, encoding: str = "utf-8") -> Iterator[Document]:
+    """The documents of a file or folder, in any format that is known by its name or contents.
+
+    Raises DataError at the first record that cannot be read.
+    """
+    for item in read_inputs([Path(path)], encoding=encoding):
+        if isinstance(item, DataError):
+            raise item
+        yield item
+
+
+def extract(
+    inputs: Paths,
+    task: str,
+    *,
+    engine: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    out: str | Path | None = None,
+    options: ExtractOptions | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Summary:
+    """Run a task over documents and write a run folder.
+
+    `engine` is an ENGINE of the command line or routes by step; None takes ``APOTHECARY_ENGINE`` or
+    the embedded one. Without `out` the folder is ``runs/<task>-<time>``, or the newest unfinished
+    one there of the very same run. Raises ApothecaryError.
+    """
+    options = options or ExtractOptions()
+    paths = _paths(inputs)
+    chosen = catalog.load(task)
+    chosen.prepare(settings or {}, {})  # A wrong setting is told before weights are loaded.
+    described = describe_inputs(paths)
+    with closing(_open(task, engine, options)) as opened:
+        engines = {step: opened.info_of(step) for step in chosen.steps}
+        job = chosen.prepare(settings or {}, engines)
+        opened.check(job.steps)
+        used = {step: engines[step] for step in job.steps}
+        manifest = make_manifest(task, job, used, described, limit=options.limit)
+        plan = Run(
+            task=chosen,
+            job=job,
+            engine=_wrapped(opened, options),
+            items=lambda: read_inputs(paths, encoding=options.encoding),
+            folder=_folder(out, task, str(manifest["fingerprint"]), options),
+            manifest=manifest,
+            limit=options.limit,
+            fresh=options.fresh,
+        )
+        return run(plan, on_progress)
+
+
+def estimate(
+    inputs: Paths,
+    task: str,
+    *,
+    settings: Mapping[str, object] | None = None,
+    options: ExtractOptions | None = None,
+) -> Estimate:
+    """What `extract` would ask for, without an engine. Raises ApothecaryError."""
+    options = options or ExtractOptions()
+    job = catalog.load(task).prepare(settings or {}, {})
+    items = read_inputs(_paths(inputs), encoding=options.encoding)
+    return estimate_run(islice(items, options.limit), job)
+
+
+def score(
+    task: str,
+    gold: str | Path,
+    predictions: str | Path,
+    *,
+    options: ScoreOptions | None = None,
+    encoding: str = "utf-8",
+) -> dict[str, object]:
+    """Compare predictions with gold documents, by the task's own rules. Raises ApothecaryError."""
+    chosen = catalog.load(task)
+    rows = read_predictions(Path(predictions), encoding=encoding)
+    pairs = pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(predictions))
+    return chosen.score(pairs, options or ScoreOptions())
+
+
+def _paths(inputs: Paths) -> list[Path]:
+    given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    if not given:
+        raise UsageError("no input was given", hint="name a file or a folder")
+    return [Path(path) for path in given]
+
+
+def _folder(out: str | Path | None, task: str, run_fingerprint: str, options: ExtractOptions) -> Path:
+    if out is not None:
+        return Path(out)
+    parent = Path("runs")
+    earlier = None if options.fresh else unfinished(parent, task, run_fingerprint)
+    return earlier or parent / f"{task}-{datetime.now():%Y%m%d-%H%M%S}"

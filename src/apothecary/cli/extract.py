@@ -1,0 +1,129 @@
+"""``apothecary extract``: documents in, a run folder out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apothecary.cli.options import Config, Encoding, Json, Seed, Set, Threads, read_settings
+from apothecary.errors import UsageError
+
+if TYPE_CHECKING:
+    from apothecary.api import ExtractOptions
+    from apothecary.runs.extract import Summary
+    from apothecary.runs.rehearsal import Estimate
+
+__all__ = ["extract"]
+
+EXIT_CODES = {"complete": 0, "incomplete": 1, "stopped by budget": 3, "interrupted": 130}
+
+
+def extract(
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Files or folders: PubTator, JSONL, plain text.", metavar="INPUT...")
+    ],
+    task: Annotated[str | None, typer.Option(help="What to extract: mentions, relations.")] = None,
+    schema: Annotated[str | None, typer.Option(help="Schema by name or .toml file [default: cdr].")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Who answers: llamacpp:NAME-or-path, scripted:FILE; or STEP=ENGINE,STEP=ENGINE."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/<task>-<time>].")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N documents.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start the run folder anew.")] = False,
+    oracle_mentions: Annotated[
+        bool, typer.Option("--oracle-mentions", help="Take mentions and concepts from the annotated input.")
+    ] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use the cache of replies.")] = False,
+    slots: Annotated[int, typer.Option(min=1, help="Documents at work at once (embedded engine).")] = 1,
+    config: Config = None,
+    assignments: Set = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    encoding: Encoding = "utf-8",
+    max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop when this many tokens are spent.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(min=0, help="Stop after this time.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Extract from documents into a run folder. The same command goes on where it was stopped."""
+    from apothecary import api
+    from apothecary.cli.progress import reporting
+    from apothecary.engines.budget import Budget
+    from apothecary.tasks import catalog
+
+    if task is None:
+        raise UsageError("several tasks fit these inputs", hint=f"--task {'|'.join(catalog.names())}")
+    settings = read_settings(config, assignments, task)
+    if schema is not None:
+        settings["schema"] = schema
+    if oracle_mentions:
+        settings["oracle_mentions"] = True
+    options = api.ExtractOptions(
+        limit=limit,
+        fresh=fresh,
+        encoding=encoding,
+        seed=seed,
+        threads=threads,
+        slots=slots,
+        cache="" if no_cache else None,
+        budget=Budget(max_calls, max_tokens, max_seconds),
+    )
+    if dry_run:
+        return _estimate(list(inputs), task, settings, options, as_json=as_json)
+    with reporting(api.count(inputs, options), show=not as_json) as on_progress:
+        summary = api.extract(
+            list(inputs), task, engine=engine, settings=settings, out=out, options=options, on_progress=on_progress
+        )
+    _tell(summary, task, as_json=as_json)
+    return EXIT_CODES[summary.status]
+
+
+def _estimate(
+    inputs: list[Path], task: str, settings: dict[str, object], options: ExtractOptions, *, as_json: bool
+) -> int:
+    from apothecary import api
+    from apothecary.cli.tables import ledger_table, print_table
+
+    estimate: Estimate = api.estimate(list(inputs), task, settings=settings, options=options)
+    if as_json:
+        record = estimate.ledger.to_record(documents=estimate.documents)
+        print(json.dumps({"dry_run": True, "unreadable": estimate.unreadable, **record}, indent=2))
+    else:
+        title = f"Dry run: {estimate.documents} documents would take about"
+        print_table(ledger_table(estimate.ledger, estimate.documents), title=title)
+        if estimate.unreadable:
+            print(f"{estimate.unreadable} items cannot be read", file=sys.stderr)
+    return 1 if estimate.unreadable else 0
+
+
+def _tell(summary: Summary, task: str, *, as_json: bool) -> None:
+    from apothecary.cli.tables import ledger_table, print_table
+
+    if as_json:
+        record = {
+            "folder": str(summary.folder),
+            "status": summary.status,
+            "documents": summary.documents,
+            "failed": summary.failed,
+            "problems": summary.problems,
+            "mismatched_mentions": summary.mismatched,
+            "ledger": summary.ledger.to_record(documents=summary.documents),
+            "scores": summary.scores,
+        }
+        print(json.dumps(record, indent=2, ensure_ascii=False))
+        return
+    print_table(ledger_table(summary.ledger, summary.documents), title=f"{task}: what it took")
+    print(f"{summary.status}: {summary.documents} documents, {summary.failed} failed, {summary.problems} problems")
+    if summary.mismatched:
+        print(f"note: {summary.mismatched} mentions of the input differ from the text at their offsets")
+    if summary.problems:
+        print(f"problems: {summary.folder / 'errors.jsonl'}")
+    if summary.reason:
+        print(f"{summary.reason}; the same command goes on from here", file=sys.stderr)
+    print(f"report: {summary.folder / 'report.html'}")

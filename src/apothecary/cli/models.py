@@ -1,0 +1,1 @@
+"""``apothecary models``: named weights on this machine."""

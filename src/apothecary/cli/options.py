@@ -1,0 +1,50 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apothecary.errors import FormatError, UsageError
+
+__all__ = ["Config", "Encoding", "Json", "Seed", "Set", "Threads", "read_settings"]
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings from a TOML file.", metavar="FILE.toml")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, over the file's; may be repeated.", metavar="KEY=VALUE"),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Threads of the engine [default: the cores at hand].")
+]
+Encoding = Annotated[str, typer.Option("--encoding", help="Character encoding of the inputs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+
+
+def read_settings(config: Path | None, assignments: Sequence[str] | None, task: str) -> dict[str, object]:
+    """Settings of a file (its top level, and its table named like the task), then single assignments.
+
+    Raises UsageError or FormatError.
+    """
+    settings: dict[str, object] = {}
+    if config is not None:
+        try:
+            table = tomllib.loads(config.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read the settings: {error}", where=str(config)) from error
+        except tomllib.TOMLDecodeError as error:
+            raise FormatError(f"not valid TOML: {error}", where=str(config)) from error
+        own = table.get(task, {})
+        settings |= {key: value for key, value in table.items() if not isinstance(value, dict)}
+        settings |= own if isinstance(own, dict) else {}
+    for assignment in assignments or ():
+        key, equals, value = assignment.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"'{assignment}' is not KEY=VALUE", where="--set")
+        settings[key.strip().removeprefix(f"{task}.")] = value.strip()
+    return settings

@@ -1,0 +1,1 @@
+"""Tasks: prompts, parsing, scoring and rewards, one folder for each."""

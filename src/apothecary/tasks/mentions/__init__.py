@@ -1,0 +1,1 @@
+"""Mentions: which names occur in a text, of which type, and where."""

@@ -1,0 +1,1 @@
+"""Document-level relations between two concepts, in two stages."""
