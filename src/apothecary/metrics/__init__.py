@@ -1,0 +1,1 @@
+"""Arithmetic on gold and prediction, named by rule: pure functions that neither round nor print."""

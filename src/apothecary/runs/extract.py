@@ -1,0 +1,188 @@
+"""One run: documents through a task into a folder, resumable, with a report at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from apothecary.documents import Document
+from apothecary.errors import BudgetExhausted, DataError
+from apothecary.formats.records import to_record
+from apothecary.messages import Engine
+from apothecary.runs.driver import Item, drive
+from apothecary.runs.folder import RunFolder, read_lines
+from apothecary.runs.ledger import Ledger
+from apothecary.runs.manifest import finished
+from apothecary.runs.report import ReportInput, write_report
+from apothecary.tasks.flow import Job, ScoreOptions, Task
+
+__all__ = ["Progress", "Run", "Summary", "run"]
+
+LEDGER_EVERY_SECONDS = 10.0
+REPORT_DOCUMENTS = 200
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to run. `items` begins a new pass over the inputs each time it is called."""
+
+    task: Task
+    job: Job
+    engine: Engine
+    items: Callable[[], Iterator[Item]]
+    folder: Path
+    manifest: Mapping[str, object]
+    limit: int | None = None
+    fresh: bool = False
+    in_flight: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: documents finished in this session and before it, failures, and the account so far."""
+
+    finished: int
+    before: int
+    failed: int
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended.
+
+    `status` is ``complete``, ``incomplete`` (some items failed), ``stopped by budget`` or
+    ``interrupted``; `problems` counts the rows of ``errors.jsonl``; `mismatched` the mentions of the
+    inputs whose text differs from its slice; `scores` compare with the annotation of the inputs,
+    where they have one.
+    """
+
+    folder: Path
+    status: str
+    documents: int
+    failed: int
+    problems: int
+    mismatched: int
+    ledger: Ledger
+    reason: str = ""
+    scores: Mapping[str, object] | None = None
+
+
+@dataclass
+class _Seen:
+    """What passes by on the way to the driver and is needed afterwards."""
+
+    mismatched: int = 0
+    annotated: bool = False
+    gold: dict[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def note(self, document: Document) -> None:
+        self.mismatched += sum(mention.alignment == "mismatch" for mention in document.mentions)
+        if document.relations or document.mentions:
+            self.annotated = True
+            if len(self.gold) < REPORT_DOCUMENTS:
+                self.gold[document.id] = to_record(document)
+
+
+def run(plan: Run, on_progress: Callable[[Progress], None] = lambda progress: None) -> Summary:
+    """Run what is missing and write the report. Interruption and a spent budget are ends, not errors.
+
+    Raises RunError and EngineError, with the finished part kept.
+    """
+    folder = RunFolder(plan.folder)
+    seen = _Seen()
+    with folder.opened(plan.manifest, fresh=plan.fresh):
+        before = len(folder.done)
+        status, reason = "failed", ""
+        try:
+            _process(plan, folder, seen, on_progress)
+            status = "incomplete" if folder.failed or folder.error_rows else "complete"
+        except KeyboardInterrupt:
+            status, reason = "interrupted", "interrupted"
+        except BudgetExhausted as error:
+            status, reason = "stopped by budget", str(error)
+        finally:
+            folder.write_ledger()
+            counts = {"documents": len(folder.done), "failed": len(folder.failed), "problems": folder.error_rows}
+            manifest = finished(plan.manifest, status, counts)
+            folder.write_json("manifest.json", manifest)
+        scores = _scores(plan, folder) if seen.annotated and status in ("complete", "incomplete") else None
+        _report(plan, folder, manifest, seen, scores)
+    on_progress(Progress(len(folder.done) - before, before, len(folder.failed), folder.ledger))
+    return Summary(
+        plan.folder,
+        status,
+        len(folder.done),
+        len(folder.failed),
+        folder.error_rows,
+        seen.mismatched,
+        folder.ledger,
+        reason,
+        scores,
+    )
+
+
+def _process(
+    plan: Run, folder: RunFolder, seen: _Seen, on_progress: Callable[[Progress], None]
+) -> None:
+    before = len(folder.done)
+    started = saved = time.monotonic()
+    wall_before = folder.ledger.wall_seconds
+    results = drive(_missing(plan, folder, seen), plan.job.flow, plan.engine, in_flight=plan.in_flight)
+    with closing(results):
+        for result in results:
+            folder.write(result)
+            now = time.monotonic()
+            folder.ledger.wall_seconds = wall_before + now - started
+            if now - saved > LEDGER_EVERY_SECONDS:
+                folder.write_ledger()
+                saved = now
+            on_progress(Progress(len(folder.done) - before, before, len(folder.failed), folder.ledger))
+    if not folder.done and not folder.failed:
+        raise DataError("the inputs hold no document", hint="see the README for the formats that are read")
+
+
+def _missing(plan: Run, folder: RunFolder, seen: _Seen) -> Iterator[Item]:
+    for item in islice(plan.items(), plan.limit):
+        if isinstance(item, Document):
+            seen.note(item)
+            if item.id in folder.done:
+                continue
+        yield item
+
+
+def _scores(plan: Run, folder: RunFolder) -> Mapping[str, object] | None:
+    """The task's own score against the annotation of the inputs, over the documents of this run."""
+    predicted = {str(row["id"]): row for row in read_lines(folder.path / "predictions.jsonl")}
+    pairs = (
+        (item, predicted.get(item.id))
+        for item in islice(plan.items(), plan.limit)
+        if isinstance(item, Document)
+    )
+    return plan.task.score(pairs, ScoreOptions())
+
+
+def _report(
+    plan: Run,
+    folder: RunFolder,
+    manifest: Mapping[str, object],
+    seen: _Seen,
+    scores: Mapping[str, object] | None,
+) -> None:
+    write_report(
+        folder.path / "report.html",
+        ReportInput(
+            title=f"{plan.task.name}: {folder.path.name}",
+            manifest=manifest,
+            ledger=folder.ledger.to_record(documents=len(folder.done)),
+            predictions=read_lines(folder.path / "predictions.jsonl"),
+            errors=read_lines(folder.path / "errors.jsonl"),
+            gold=seen.gold,
+            scores=scores,
+        ),
+        max_documents=REPORT_DOCUMENTS,
+    )
