@@ -67,8 +67,9 @@ def test_a_failed_document_leaves_no_prediction_and_is_tried_again(tmp_path: Pat
 def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
     write(tmp_path, result("a"))
     other = {"fingerprint": "g", "identity": {"settings": 2}}
-    with pytest.raises(RunMismatch, match=r"other settings \(settings\).*--fresh"), RunFolder(tmp_path).opened(
-        other, fresh=False
+    with (
+        pytest.raises(RunMismatch, match=r"other settings \(settings\).*--fresh"),
+        RunFolder(tmp_path).opened(other, fresh=False),
     ):
         pass
     with RunFolder(tmp_path).opened(other, fresh=True) as fresh:
@@ -76,9 +77,11 @@ def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
 
 
 def test_two_processes_cannot_write_one_folder(tmp_path: Path) -> None:
-    with RunFolder(tmp_path).opened(MANIFEST, fresh=False):
-        with pytest.raises(RunError, match="another process"), RunFolder(tmp_path).opened(MANIFEST, fresh=False):
-            pass
+    with (
+        RunFolder(tmp_path).opened(MANIFEST, fresh=False), pytest.raises(RunError, match="another process"),
+        RunFolder(tmp_path).opened(MANIFEST, fresh=False),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "ledger.json", "predictions.jsonl"])

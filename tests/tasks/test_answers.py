@@ -60,7 +60,18 @@ def test_deep_nesting_is_an_answer_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1", " 1\n", "`1`", "**1**", "Answer: 1", "The answer is 1.", "(1)", "<think>2?</think>1", "1|because|9"]
+    "text",
+    [
+        "1",
+        " 1\n",
+        "`1`",
+        "**1**",
+        "Answer: 1",
+        "The answer is 1.",
+        "(1)",
+        "<think>2?</think>1",
+        "1|because|9",
+    ],
 )
 def test_a_code_is_found_under_decoration(text: str) -> None:
     assert choice_answer(text, ["0", "1", "2"]).value == "1"

@@ -47,7 +47,9 @@ def extract(
     threads: Threads = None,
     encoding: Encoding = "utf-8",
     max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop when this many tokens are spent.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Stop when this many tokens are spent.")
+    ] = None,
     max_seconds: Annotated[float | None, typer.Option(min=0, help="Stop after this time.")] = None,
     as_json: Json = False,
 ) -> int:
@@ -78,7 +80,13 @@ def extract(
         return _estimate(list(inputs), task, settings, options, as_json=as_json)
     with reporting(api.count(inputs, options), show=not as_json) as on_progress:
         summary = api.extract(
-            list(inputs), task, engine=engine, settings=settings, out=out, options=options, on_progress=on_progress
+            list(inputs),
+            task,
+            engine=engine,
+            settings=settings,
+            out=out,
+            options=options,
+            on_progress=on_progress,
         )
     _tell(summary, task, as_json=as_json)
     return EXIT_CODES[summary.status]
@@ -119,7 +127,9 @@ def _tell(summary: Summary, task: str, *, as_json: bool) -> None:
         print(json.dumps(record, indent=2, ensure_ascii=False))
         return
     print_table(ledger_table(summary.ledger, summary.documents), title=f"{task}: what it took")
-    print(f"{summary.status}: {summary.documents} documents, {summary.failed} failed, {summary.problems} problems")
+    print(
+        f"{summary.status}: {summary.documents} documents, {summary.failed} failed, {summary.problems} problems"
+    )
     if summary.mismatched:
         print(f"note: {summary.mismatched} mentions of the input differ from the text at their offsets")
     if summary.problems:

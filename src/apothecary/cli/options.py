@@ -13,7 +13,9 @@ from apothecary.errors import FormatError, UsageError
 
 __all__ = ["Config", "Encoding", "Json", "Seed", "Set", "Threads", "read_settings"]
 
-Config = Annotated[Path | None, typer.Option("--config", help="Settings from a TOML file.", metavar="FILE.toml")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings from a TOML file.", metavar="FILE.toml")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="One setting, over the file's; may be repeated.", metavar="KEY=VALUE"),

@@ -40,7 +40,13 @@ def ledger_table(ledger: Ledger, documents: int) -> list[list[str]]:
         counts = (spent.calls, spent.cache_hits, spent.prompt_tokens)
         shared = f"{spent.cached_tokens / spent.prompt_tokens:.0%}" if spent.prompt_tokens else "-"
         rows.append(
-            [name, *(f"{count:,}" for count in counts), shared, f"{spent.completion_tokens:,}", f"{spent.seconds:,.1f}"]
+            [
+                name,
+                *(f"{count:,}" for count in counts),
+                shared,
+                f"{spent.completion_tokens:,}",
+                f"{spent.seconds:,.1f}",
+            ]
         )
     if documents:
         total = ledger.total

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from apothecary.runs.report import ReportInput, write_report
+
 from apothecary.documents import Document
 from apothecary.errors import BudgetExhausted, DataError
 from apothecary.formats.records import to_record
@@ -17,7 +19,6 @@ from apothecary.runs.driver import Item, drive
 from apothecary.runs.folder import RunFolder, read_lines
 from apothecary.runs.ledger import Ledger
 from apothecary.runs.manifest import finished
-from apothecary.runs.report import ReportInput, write_report
 from apothecary.tasks.flow import Job, ScoreOptions, Task
 
 __all__ = ["Progress", "Run", "Summary", "run"]
@@ -107,7 +108,11 @@ def run(plan: Run, on_progress: Callable[[Progress], None] = lambda progress: No
             status, reason = "stopped by budget", str(error)
         finally:
             folder.write_ledger()
-            counts = {"documents": len(folder.done), "failed": len(folder.failed), "problems": folder.error_rows}
+            counts = {
+                "documents": len(folder.done),
+                "failed": len(folder.failed),
+                "problems": folder.error_rows,
+            }
             manifest = finished(plan.manifest, status, counts)
             folder.write_json("manifest.json", manifest)
         scores = _scores(plan, folder) if seen.annotated and status in ("complete", "incomplete") else None
@@ -126,9 +131,7 @@ def run(plan: Run, on_progress: Callable[[Progress], None] = lambda progress: No
     )
 
 
-def _process(
-    plan: Run, folder: RunFolder, seen: _Seen, on_progress: Callable[[Progress], None]
-) -> None:
+def _process(plan: Run, folder: RunFolder, seen: _Seen, on_progress: Callable[[Progress], None]) -> None:
     before = len(folder.done)
     started = saved = time.monotonic()
     wall_before = folder.ledger.wall_seconds

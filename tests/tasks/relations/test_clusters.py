@@ -44,7 +44,9 @@ def test_spelling_case_and_plural_do_not_matter(one: str, other: str) -> None:
     assert normal_form(one) == normal_form(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("sepsis", "sepsi"), ("ras", "ra"), ("Na+", "Na"), ("IL-1", "IL-2")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("sepsis", "sepsi"), ("ras", "ra"), ("Na+", "Na"), ("IL-1", "IL-2")]
+)
 def test_different_names_stay_different(one: str, other: str) -> None:
     assert normal_form(one) != normal_form(other)
 

@@ -38,16 +38,15 @@ def _extract(document: Document, settings: Settings, schema: Schema) -> Flow[Ext
         return Extraction(None, problems)
     tagged = [item for answer in answers if answer.value is not None for item in answer.value]
     found = located(document, tagged, schema.labels)
-    record = to_record(
-        Document(
-            document.id,
-            document.text,
-            document.passages,
-            found.mentions,
-            unlocated=found.unlocated,
-            attributes=document.attributes,
-        )
+    result = Document(
+        document.id,
+        document.text,
+        document.passages,
+        found.mentions,
+        unlocated=found.unlocated,
+        attributes=document.attributes,
     )
+    record: dict[str, object] = {"mentions": [], **to_record(result)}
     record["repairs"] = [{"step": TAG.name, "repair": r} for answer in answers for r in answer.repairs]
     record["incomplete"] = sorted({problem.step for problem in problems})
     return Extraction(record, problems)

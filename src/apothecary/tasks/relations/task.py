@@ -111,7 +111,7 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
         found = yield from _find_concepts(tagged, bound, notes)
     relations, candidates = yield from _find_relations(found, bound, notes)
     result = replace(found, relations=relations)
-    record = to_record(result)
+    record = {"mentions": [], **to_record(result)}
     record["relations"] = [
         {**_as_dict(row), **_sides(result, relation)}
         for row, relation in zip(_rows(record), relations, strict=True)
