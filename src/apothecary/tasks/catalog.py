@@ -1,4 +1,7 @@
-"""Folder name -> task. A task is a folder here whose ``task.py`` exports ``TASK``; it is imported on demand."""
+"""Folder name -> task, imported on demand.
+
+A task is a folder here whose ``task.py`` exports ``TASK``.
+"""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ __all__ = [
 
 S = TypeVar("S")
 V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
 
 RAW_LIMIT = 2000
 """Characters of a bad reply that a row keeps: enough to see what went wrong, bounded for hostile servers."""
@@ -71,10 +72,10 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Answer(Generic[V]):
+class Answer(Generic[V_co]):
     """The outcome of one question: a value, or the problem that stands in its place."""
 
-    value: V | None
+    value: V_co | None
     repairs: tuple[str, ...] = ()
     reply: Reply | None = None
     problem: Problem | None = None
@@ -127,12 +128,13 @@ class Task:
     """A kind of extraction, found by the name of its folder.
 
     `prepare` binds settings (as given by a user, unchecked) and the engine that answers each step;
-    it raises UsageError. `score` compares gold documents with prediction records. `table` lays a
-    score out as rows of text, headings first.
+    it raises UsageError. `is_gold` says whether a document carries the annotation that `score`
+    compares prediction records with. `table` lays a score out as rows of text, headings first.
     """
 
     name: str
     prepare: Callable[[Mapping[str, object], Mapping[str, EngineInfo]], Job]
+    is_gold: Callable[[Document], bool]
     score: Callable[[Pairs, ScoreOptions], dict[str, object]]
     table: Callable[[Mapping[str, object]], Sequence[Sequence[str]]]
     steps: tuple[str, ...]

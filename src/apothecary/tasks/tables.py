@@ -10,7 +10,7 @@ HEADINGS = ["", "precision", "recall", "F1", "95 % interval", "TP", "FP", "FN"]
 
 
 def evaluator_table(score: Mapping[str, object]) -> list[list[str]]:
-    """A row for each evaluator (micro), then one for each relation type under ``concept`` if there are several."""
+    """A row for each evaluator (micro), then one for each relation type if there are several."""
     evaluators = _mapping(score.get("evaluators"))
     rows = [(name, _mapping(_mapping(parts).get("micro"))) for name, parts in evaluators.items()]
     types = _mapping(_mapping(evaluators.get("concept")).get("by_type"))

@@ -76,4 +76,11 @@ def _score(pairs: Pairs, options: ScoreOptions) -> dict[str, object]:
     return score(pairs, seed=options.seed, resamples=options.resamples)
 
 
-TASK = Task(name="mentions", prepare=_prepare, score=_score, table=mention_table, steps=(TAG.name,))
+TASK = Task(
+    name="mentions",
+    prepare=_prepare,
+    is_gold=lambda document: bool(document.mentions),
+    score=_score,
+    table=mention_table,
+    steps=(TAG.name,),
+)

@@ -1,4 +1,4 @@
-"""The two questions that relations asks beside finding mentions: how two names relate, and what a text says of a pair.
+"""The two questions beside finding mentions: how two names relate, and what a text says of a pair.
 
 Both are single choices among codes. The codes are offered as symbols and digits, never yes/no
 (Zhao et al. 2025, principles 1 and 2). A reply is read as the odds between codes where the engine

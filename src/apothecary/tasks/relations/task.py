@@ -91,6 +91,7 @@ class Notes:
     problems: list[Problem]
     repairs: list[dict[str, str]]
     conflicts: list[Conflict]
+    names: list[dict[str, object]]
 
     def take(self, step: str, answers: Sequence[Answer[object]]) -> None:
         """Keep the problems and repairs of one round."""
@@ -101,7 +102,7 @@ class Notes:
 
 
 def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
-    notes = Notes([], [], [])
+    notes = Notes([], [], [], [])
     if bound.settings.oracle_mentions:
         found = _oracle(document)
     else:
@@ -116,6 +117,7 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
         {**_as_dict(row), **_sides(result, relation)}
         for row, relation in zip(_rows(record), relations, strict=True)
     ]
+    record["names"] = notes.names
     record["candidates"] = candidates
     record["conflicts"] = [asdict(conflict) for conflict in notes.conflicts]
     record["repairs"] = notes.repairs
@@ -184,9 +186,18 @@ def _find_concepts(document: Document, bound: Bound, notes: Notes) -> Flow[Docum
         if answer.value is not None:
             verdict = _verdict(pair, answer.value, bound)
             verdicts.setdefault(pair.type, []).append(verdict)
+            notes.names.append(_name_row(pair, answer.value, verdict))
     concepts, conflicts = concepts_of(document.mentions, names, verdicts)
     notes.conflicts += conflicts
     return replace(document, concepts=concepts)
+
+
+def _name_row(pair: NamePair, decision: Decision, verdict: Verdict) -> dict[str, object]:
+    row: dict[str, object] = {"type": pair.type, "first": pair.first, "second": pair.second}
+    row |= {"answer": decision.code, "taken": verdict.answer}
+    if decision.log_odds:
+        row["log_odds"] = {code: round(odds, 4) for code, odds in decision.log_odds.items()}
+    return row
 
 
 def _verdict(pair: NamePair, decision: Decision, bound: Bound) -> Verdict:
@@ -342,6 +353,7 @@ def _score(pairs: Pairs, options: ScoreOptions) -> dict[str, object]:
 TASK = Task(
     name="relations",
     prepare=_prepare,
+    is_gold=lambda document: bool(document.relations),
     score=_score,
     table=evaluator_table,
     steps=(MENTIONS.name, NAMES.name, PAIRS.name),

@@ -1,0 +1,1 @@
+"""Quoted text to offsets, sentences and abbreviations."""

@@ -1,0 +1,66 @@
+"""Prediction records, found by document id and paired with the gold documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from apothecary.documents import Document
+from apothecary.errors import FormatError
+from apothecary.formats.fields import identifier
+from apothecary.formats.jsonl import read_rows
+from apothecary.formats.lines import printable
+
+__all__ = ["Prediction", "pair_up", "read_predictions"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One record as it was read, and its line. What it holds is its task's affair."""
+
+    line: int
+    record: dict[str, object]
+
+
+def read_predictions(path: Path, *, encoding: str = "utf-8") -> dict[str, Prediction]:
+    """All records of a JSON Lines file by id, in the order of the file.
+
+    Raises FormatError, with the line, for what is not JSON and for a missing or repeated id:
+    a score over part of the predictions would be a wrong score.
+    """
+    predictions: dict[str, Prediction] = {}
+    for row in read_rows(path, encoding=encoding):
+        if isinstance(row, FormatError):
+            raise row
+        line, record = row
+        where = f"{printable(path)}:{line}"
+        document_id = identifier(record, where=where)
+        if document_id in predictions:
+            raise FormatError(
+                f"id {document_id} was already predicted at line {predictions[document_id].line}",
+                where=where,
+                hint="keep one prediction for each document",
+            )
+        predictions[document_id] = Prediction(line, record)
+    return predictions
+
+
+def pair_up(
+    gold: Iterable[Document], predictions: Mapping[str, Prediction], *, path: str
+) -> Iterator[tuple[Document, Mapping[str, object] | None]]:
+    """Yield every gold document with its prediction record, or None.
+
+    `path` is where the predictions came from. Raises FormatError, after the last document, for
+    the first prediction whose id the gold does not have.
+    """
+    unused = dict(predictions)
+    for document in gold:
+        prediction = unused.pop(document.id, None)
+        yield document, None if prediction is None else prediction.record
+    for document_id, prediction in unused.items():
+        raise FormatError(
+            f"id {document_id} is not in the gold",
+            where=f"{path}:{prediction.line}",
+            hint="score against the file the predictions were made from",
+        )
