@@ -20,7 +20,7 @@ _PUBLIC = {
     "score": "apothecary.api",
 }
 
-__all__ = [  # noqa: F822 - loaded by __getattr__
+__all__ = [
     "ApothecaryError",
     "Concept",
     "Document",

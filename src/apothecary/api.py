@@ -10,24 +10,25 @@ from itertools import islice
 from pathlib import Path
 
 from apothecary.documents import Document
-from apothecary.engines.budget import Budget, Budgeted
+from apothecary.engines.budget import Budget, Budgeted, Meter
 from apothecary.engines.cache import Cached, default_cache_path
-from apothecary.engines.open import engine_spec, open_engine
+from apothecary.engines.open import EngineOptions, engine_spec, open_engine
 from apothecary.engines.routing import Routed, parse_routes
 from apothecary.errors import DataError, UsageError
 from apothecary.formats.inputs import describe_inputs, read_gold, read_inputs
 from apothecary.formats.predictions import pair_up, read_predictions
-from apothecary.messages import Engine, EngineInfo
+from apothecary.messages import Engine
 from apothecary.runs.extract import Progress, Run, Summary, run
 from apothecary.runs.folder import unfinished
 from apothecary.runs.manifest import make_manifest
 from apothecary.runs.rehearsal import Estimate
 from apothecary.runs.rehearsal import estimate as estimate_run
 from apothecary.tasks import catalog
-from apothecary.tasks.flow import ScoreOptions
+from apothecary.tasks.flow import ScoreOptions, Task
 
-__all__ = ["ExtractOptions", "estimate", "extract", "read", "score"]
+__all__ = ["ExtractOptions", "count", "estimate", "extract", "read", "score"]
 
+COUNTED_BYTES = 50 << 20
 Paths = str | Path | Sequence[str | Path]
 
 
@@ -82,8 +83,8 @@ def extract(
     chosen = catalog.load(task)
     chosen.prepare(settings or {}, {})  # A wrong setting is told before weights are loaded.
     described = describe_inputs(paths)
-    with closing(_open(task, engine, options)) as opened:
-        engines = {step: opened.info_of(step) for step in chosen.steps}
+    with closing(_open(chosen, engine, options)) as opened:
+        engines = {step: each.info for step, each in opened.engines.items()}
         job = chosen.prepare(settings or {}, engines)
         opened.check(job.steps)
         used = {step: engines[step] for step in job.steps}
@@ -91,7 +92,7 @@ def extract(
         plan = Run(
             task=chosen,
             job=job,
-            engine=_wrapped(opened, options),
+            engine=opened,
             items=lambda: read_inputs(paths, encoding=options.encoding),
             folder=_folder(out, task, str(manifest["fingerprint"]), options),
             manifest=manifest,
@@ -128,6 +129,29 @@ def score(
     rows = read_predictions(Path(predictions), encoding=encoding)
     pairs = pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(predictions))
     return chosen.score(pairs, options or ScoreOptions())
+
+
+def count(inputs: Paths, options: ExtractOptions) -> int | None:
+    """How many items a run over the inputs has; None when counting would take too long to be worth it."""
+    paths = _paths(inputs)
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    if sum(file.stat().st_size for file in files if file.is_file()) > COUNTED_BYTES:
+        return None
+    return sum(1 for _ in islice(read_inputs(paths, encoding=options.encoding), options.limit))
+
+
+def _open(task: Task, engine: str | None, options: ExtractOptions) -> Routed:
+    """The engines of all steps, each once, within the budget and behind the reply cache."""
+    routes = parse_routes(engine_spec(engine), task.steps)
+    meter = Meter(options.budget)
+    path = default_cache_path() if options.cache is None else Path(options.cache)
+    opened: dict[str, Engine] = {}
+    for spec in routes.values():
+        if spec not in opened:
+            bare = open_engine(spec, EngineOptions(threads=options.threads, slots=options.slots))
+            limited = Budgeted(bare, meter)
+            opened[spec] = limited if options.cache == "" else Cached(limited, path)
+    return Routed({step: opened[spec] for step, spec in routes.items()})
 
 
 def _paths(inputs: Paths) -> list[Path]:

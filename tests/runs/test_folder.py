@@ -78,7 +78,8 @@ def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
 
 def test_two_processes_cannot_write_one_folder(tmp_path: Path) -> None:
     with (
-        RunFolder(tmp_path).opened(MANIFEST, fresh=False), pytest.raises(RunError, match="another process"),
+        RunFolder(tmp_path).opened(MANIFEST, fresh=False),
+        pytest.raises(RunError, match="another process"),
         RunFolder(tmp_path).opened(MANIFEST, fresh=False),
     ):
         pass

@@ -9,7 +9,8 @@ biomedical text", Pacific Symposium on Biocomputing. Departures:
    original goes back to the blank before it, which gives "anti-tuberculosis" for TB.
 3. A short form needs two characters that are letters or digits, one of them a letter, and is not
    lower-case throughout, which rules out asides such as "(mean)" and "(see below)".
-4. The long form must be longer than the short one and must not contain it as a word.
+4. The long form must be longer than the short one, must not contain it as a word, and must close
+   every bracket that it opens and no other.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def _pair(text: str, short: Span, begin: int, end: int) -> Abbreviation | None:
     if long is None or long.end - long.start <= len(name):
         return None
     words = _WORD.findall(text, long.start, long.end)
-    if len(words) > _max_long_words(text, short) or name in words:
+    brackets = text.count("(", long.start, long.end) - text.count(")", long.start, long.end)
+    if len(words) > _max_long_words(text, short) or name in words or brackets:
         return None
     return Abbreviation(short, long)
 

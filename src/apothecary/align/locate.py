@@ -19,7 +19,7 @@ _SHORT_TOKEN = 4
 _TOKEN = re.compile(r"[^\W_]+")
 _OPPOSITES = ("hyper", "hypo")
 # ALL is a leukaemia and all is not; with five capitals or more there is no such twin.
-_ACRONYM = re.compile(r"[A-Z]{2,4}")
+_ACRONYM = re.compile(r"[A-Z]{1,4}")
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ def locate(name: str, text: str, *, max_distance_ratio: float = 0.1) -> tuple[Lo
     join the exact ones (the same name in another case is the same name):
 
     1. exact: the same characters, on word boundaries.
-    2. normalised: equal after `folding.fold`, give or take a final s. An acronym of two to four
-       capitals does not match a word in lower case. No s is taken off names of four letters or
-       fewer, nor off capitals (AIDS is not aid).
+    2. normalised: equal after `folding.fold`, give or take a final s. One to four capitals do not
+       match a word in lower case. No s is taken off a last word of four letters or fewer, nor off
+       capitals (AIDS is not aid).
     3. fuzzy: as many whole words, give or take one, with an edit distance of at most
        `max_distance_ratio` of the longer of the two (at 0.1, a name of 10 characters may differ in
        one). The best matches win where they overlap. Only for names of 6 to 200 characters, and not

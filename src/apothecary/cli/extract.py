@@ -127,9 +127,8 @@ def _tell(summary: Summary, task: str, *, as_json: bool) -> None:
         print(json.dumps(record, indent=2, ensure_ascii=False))
         return
     print_table(ledger_table(summary.ledger, summary.documents), title=f"{task}: what it took")
-    print(
-        f"{summary.status}: {summary.documents} documents, {summary.failed} failed, {summary.problems} problems"
-    )
+    counts = f"{summary.documents} documents, {summary.failed} failed, {summary.problems} problems"
+    print(f"{summary.status}: {counts}")
     if summary.mismatched:
         print(f"note: {summary.mismatched} mentions of the input differ from the text at their offsets")
     if summary.problems:

@@ -66,6 +66,15 @@ def run() -> None:
         # The reader of our output (head, less) has left: no fault, but nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception as error:
+        # A fault of our own. Its text may quote what was read, so only its kind is shown.
+        if debug:
+            raise
+        print(
+            f"error: unexpected {type(error).__name__} (--debug shows where; please report it)",
+            file=sys.stderr,
+        )
+        code = 2
     sys.exit(code)
 
 

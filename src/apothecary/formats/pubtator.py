@@ -288,8 +288,8 @@ def _linked(document: Document) -> dict[int, list[str]]:
 def _mention_line(document: Document, mention: Mention, concept_ids: Sequence[str]) -> str:
     columns = [
         document.id,
-        str(mention.start),
-        str(mention.end),
+        str(min(span.start for span in mention.spans)),
+        str(max(span.end for span in mention.spans)),
         mention.text,
         mention.type,
         "|".join(mention.ids or concept_ids) or "-1",

@@ -117,7 +117,12 @@ def _said(**values: object) -> Record:
 
 def _mention_record(mention: Mention) -> Record:
     several = len(mention.spans) > 1
-    return {"start": mention.start, "end": mention.end, "text": mention.text, "type": mention.type} | _said(
+    return {
+        "start": min(span.start for span in mention.spans),
+        "end": max(span.end for span in mention.spans),
+        "text": mention.text,
+        "type": mention.type,
+    } | _said(
         ids=list(mention.ids),
         individual_names=list(mention.individual_names),
         alignment=_alignment_said(mention.alignment),

@@ -53,9 +53,9 @@ def drive(
 ) -> Generator[Result, None, None]:
     """Results in the order of the items, with `in_flight` documents at work.
 
-    The default is as many as the engine can use. A document that fails is a result without a record. An EngineError or RunError of the engine
-    ends the run and is raised here, after the results of all earlier items. Closing the generator
-    stops the work after the requests that are being answered.
+    The default is as many as the engine can use. A document that fails is a result without a record.
+    An EngineError or RunError of the engine ends the run and is raised here, after the results of all
+    earlier items. Closing the generator stops the work after the requests that are being answered.
     """
     workers = max(1, in_flight if in_flight is not None else engine.info.concurrency)
     stop = threading.Event()

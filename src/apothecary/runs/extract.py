@@ -25,6 +25,8 @@ __all__ = ["Progress", "Run", "Summary", "run"]
 
 LEDGER_EVERY_SECONDS = 10.0
 REPORT_DOCUMENTS = 200
+SCORED = 20_000
+"""Documents up to which a run scores itself: scoring holds all predictions. `score` has no such limit."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: documents finished in this session and before it, failures, and the account so far."""
+    """Where a run stands: documents finished now and before, failures, and the account so far."""
 
     finished: int
     before: int
@@ -81,9 +83,9 @@ class _Seen:
     annotated: bool = False
     gold: dict[str, Mapping[str, object]] = field(default_factory=dict)
 
-    def note(self, document: Document) -> None:
+    def note(self, document: Document, task: Task) -> None:
         self.mismatched += sum(mention.alignment == "mismatch" for mention in document.mentions)
-        if document.relations or document.mentions:
+        if task.is_gold(document):
             self.annotated = True
             if len(self.gold) < REPORT_DOCUMENTS:
                 self.gold[document.id] = to_record(document)
@@ -115,7 +117,8 @@ def run(plan: Run, on_progress: Callable[[Progress], None] = lambda progress: No
             }
             manifest = finished(plan.manifest, status, counts)
             folder.write_json("manifest.json", manifest)
-        scores = _scores(plan, folder) if seen.annotated and status in ("complete", "incomplete") else None
+        ended = status in ("complete", "incomplete")
+        scores = _scores(plan, folder) if ended and seen.annotated and len(folder.done) <= SCORED else None
         _report(plan, folder, manifest, seen, scores)
     on_progress(Progress(len(folder.done) - before, before, len(folder.failed), folder.ledger))
     return Summary(
@@ -152,7 +155,7 @@ def _process(plan: Run, folder: RunFolder, seen: _Seen, on_progress: Callable[[P
 def _missing(plan: Run, folder: RunFolder, seen: _Seen) -> Iterator[Item]:
     for item in islice(plan.items(), plan.limit):
         if isinstance(item, Document):
-            seen.note(item)
+            seen.note(item, plan.task)
             if item.id in folder.done:
                 continue
         yield item

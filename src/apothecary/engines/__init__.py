@@ -1,0 +1,1 @@
+"""Engines: messages in, replies out. They know no task."""

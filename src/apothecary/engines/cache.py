@@ -1,0 +1,133 @@
+"""Replies kept on disk, by everything that determines them. A token that was paid for is never paid again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from apothecary.engines.wire import reply_from_json, reply_to_json, request_to_json
+from apothecary.errors import EngineError, FormatError
+from apothecary.messages import Engine, EngineInfo, Outcome, Reply, Request
+
+__all__ = ["Cached", "default_cache_path", "reply_key"]
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+LOOKUP_BATCH = 500
+HINT = "delete it, or go without by --no-cache"
+
+
+def default_cache_path() -> Path:
+    """``replies.sqlite`` in APOTHECARY_HOME, else in the user's cache folder."""
+    home = os.environ.get("APOTHECARY_HOME")
+    if home:
+        return Path(home) / "replies.sqlite"
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "apothecary" / "replies.sqlite"
+
+
+def reply_key(info: EngineInfo, request: Request) -> str:
+    """SHA-256 over the engine's digests and all of the request."""
+    text = "\n".join((info.digest, info.adapter_digest, request_to_json(request)))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+class Cached:
+    """An engine with a memory. Failures are not remembered: they may pass.
+
+    Safe for threads (one connection, one lock) and processes (write-ahead log, busy time-out). What is
+    stored is the reply, never the prompt. Raises EngineError when the file is damaged or cannot be written.
+    """
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._engine = engine
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise self._broken(error) from error
+
+    @property
+    def info(self) -> EngineInfo:
+        """That of the engine inside."""
+        return self._engine.info
+
+    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """Known replies from the file, the others from the engine in one group, equal ones once."""
+        keys = [reply_key(self._engine.info, request) for request in requests]
+        outcomes: dict[str, Outcome] = dict(self._look_up(keys))
+        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in outcomes}
+        if missing:
+            answered = dict(zip(missing, self._engine.answer(list(missing.values())), strict=True))
+            self._store({key: out for key, out in answered.items() if isinstance(out, Reply)})
+            outcomes |= answered
+        repeated: set[str] = set()
+        result: list[Outcome] = []
+        for key in keys:
+            outcome = outcomes[key]
+            if key in repeated and isinstance(outcome, Reply):
+                outcome = _free(outcome)
+            repeated.add(key)
+            result.append(outcome)
+        return result
+
+    def _look_up(self, keys: Sequence[str]) -> dict[str, Reply]:
+        found: dict[str, Reply] = {}
+        unique = list(dict.fromkeys(keys))
+        for start in range(0, len(unique), LOOKUP_BATCH):
+            batch = unique[start : start + LOOKUP_BATCH]
+            marks = ",".join("?" * len(batch))
+            # Only question marks are put into the statement; the keys are bound.
+            query = f"SELECT key, reply FROM replies WHERE key IN ({marks})"  # noqa: S608
+            try:
+                with self._lock:
+                    rows = self._database.execute(query, batch).fetchall()
+                found |= {key: _free(reply_from_json(text)) for key, text in rows}
+            except (sqlite3.Error, FormatError) as error:
+                raise self._broken(error) from error
+        return found
+
+    def _store(self, replies: dict[str, Reply]) -> None:
+        rows = [(key, reply_to_json(reply)) for key, reply in replies.items()]
+        try:
+            with self._lock:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", rows)
+                self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._broken(error) from error
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA journal_mode=WAL")
+        # A reply lost to a power cut is asked for again: no need to wait for the disk on each one.
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise EngineError("the reply cache is newer than this version", where=str(self._path), hint=HINT)
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
+        )
+        self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _broken(self, error: Exception) -> EngineError:
+        return EngineError(f"the reply cache cannot be used: {error}", where=str(self._path), hint=HINT)
+
+    def close(self) -> None:
+        """Close the file and the engine inside."""
+        with self._lock:
+            self._database.close()
+        self._engine.close()
+
+
+def _free(reply: Reply) -> Reply:
+    return replace(reply, usage=replace(reply.usage, from_cache=True))

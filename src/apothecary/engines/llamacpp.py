@@ -1,0 +1,236 @@
+"""llama.cpp in this process, by the prebuilt wheel ``xllamacpp``: any GGUF file, no server to start.
+
+Requests of one call run one after the other in one slot, so what they share at their beginning is
+processed once (the prefix cache). Sampling is greedy unless a request says otherwise. A prompt that does
+not fit fails; it is never cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import queue
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+from apothecary.engines.weights import ModelFile
+from apothecary.errors import ContextOverflow, EngineError
+from apothecary.messages import (
+    Choices,
+    EngineInfo,
+    Failure,
+    Grammar,
+    JsonSchema,
+    Outcome,
+    Reply,
+    Request,
+    Usage,
+)
+
+__all__ = ["LlamaCpp", "open_llamacpp", "option_logprobs"]
+
+TOP_LOGPROBS = 1000
+"""Alternatives asked for at the first token. Ample: codes are among the first dozens wherever a model
+has understood the question, and the cost is a few milliseconds."""
+
+
+class Server(Protocol):
+    """The part of ``xllamacpp.Server`` that is used."""
+
+    def handle_chat_completions(self, prompt: Mapping[str, object]) -> object:
+        """An OpenAI chat completion, or an object with ``error``."""
+        ...
+
+
+def open_llamacpp(
+    model: ModelFile,
+    *,
+    name: str,
+    threads: int | None = None,
+    context: int = 4096,
+    slots: int = 1,
+    adapter: Path | None = None,
+) -> LlamaCpp:
+    """Load a GGUF file. Raises EngineError when the wheel is not installed or the file does not load.
+
+    `context` is the tokens of one slot; `slots` documents can be at work at once.
+    """
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise EngineError(
+            "the embedded engine is not installed", hint="pip install 'apothecary[cpu]'"
+        ) from error
+    params = xllamacpp.CommonParams()
+    params.model.path = str(model.path)
+    params.verbosity = -1
+    params.n_ctx = context * slots
+    params.n_parallel = slots
+    # Sliding-window models lose their prefix without this.
+    params.swa_full = True
+    params.ctx_shift = False
+    for cpu in (params.cpuparams, params.cpuparams_batch):
+        cpu.n_threads = threads or len(os.sched_getaffinity(0))
+    if adapter is not None:
+        if not adapter.is_file():
+            raise EngineError("there is no such adapter", where=str(adapter))
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
+    try:
+        server = xllamacpp.Server(params)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise EngineError(
+            "the file does not load as a GGUF model", where=str(model.path), hint=f"llama.cpp: {error}"
+        ) from error
+    settings = f"{model.digest} xllamacpp {importlib.metadata.version('xllamacpp')} context {context}"
+    info = EngineInfo(
+        name=name,
+        digest=hashlib.sha256(settings.encode()).hexdigest(),
+        adapter_digest=_file_digest(adapter) if adapter else "",
+        concurrency=slots,
+    )
+    return LlamaCpp(cast(Server, server), info, slots=slots)
+
+
+class LlamaCpp:
+    """An open model. Each call of `answer` holds one slot, so that a document keeps its prefix."""
+
+    def __init__(self, server: Server, info: EngineInfo, *, slots: int) -> None:
+        self._server: Server | None = server
+        self._info = info
+        self._slots: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for slot in range(slots):
+            self._slots.put(slot)
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name and digests of weights, adapter, library version and context."""
+        return self._info
+
+    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """Answer in order; what fails is a Failure of its own."""
+        slot = self._slots.get()
+        try:
+            return [self._one(request, slot) for request in requests]
+        finally:
+            self._slots.put(slot)
+
+    def _one(self, request: Request, slot: int) -> Outcome:
+        if self._server is None:
+            raise EngineError("the engine is closed", where=self._info.name)
+        body = _body(request) | {"id_slot": slot}
+        try:
+            response = self._server.handle_chat_completions(body)
+        except (RuntimeError, ValueError, UnicodeError) as error:
+            # The message of the library may quote the prompt: only its beginning, which is a code, is kept.
+            return Failure("EngineError", f"llama.cpp refused the request: {str(error)[:60]}")
+        return _outcome(response, request)
+
+    def close(self) -> None:
+        """Unload the model."""
+        self._server = None
+
+
+def _body(request: Request) -> dict[str, object]:
+    decoding = request.decoding
+    body: dict[str, object] = {
+        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "max_tokens": decoding.max_new_tokens,
+        "temperature": decoding.temperature,
+        "seed": decoding.seed,
+        "cache_prompt": True,
+    }
+    if decoding.stop:
+        body["stop"] = list(decoding.stop)
+    match request.constraint:
+        case JsonSchema(schema):
+            # Free white space lets weak models pad until they are cut off.
+            tight = {"x-guidance": {"whitespace_flexible": False}, **json.loads(schema)}
+            body["grammar"] = f"%llguidance {{}}\nstart: %json {json.dumps(tight)}\n"
+        case Grammar(gbnf):
+            body["grammar"] = gbnf
+        case Choices(options):
+            body["grammar"] = "root ::= " + " | ".join(json.dumps(option) for option in options)
+            if request.want_logprobs:
+                body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        case None:
+            pass
+    return body
+
+
+def _outcome(response: object, request: Request) -> Outcome:
+    if not isinstance(response, dict):
+        return Failure("EngineError", "llama.cpp gave no object")
+    error = response.get("error")
+    if isinstance(error, dict):
+        return _failure(error)
+    try:
+        choice = response["choices"][0]
+        usage = response["usage"]
+        timings = response.get("timings", {})
+        milliseconds = timings.get("prompt_ms", 0.0) + timings.get("predicted_ms", 0.0)
+        logprobs = None
+        if isinstance(request.constraint, Choices) and request.want_logprobs:
+            first = choice["logprobs"]["content"][0]["top_logprobs"]
+            top = [(str(entry["token"]), float(entry["logprob"])) for entry in first]
+            logprobs = option_logprobs(request.constraint.options, top)
+        return Reply(
+            text=str(choice["message"]["content"] or ""),
+            logprobs=logprobs,
+            usage=Usage(
+                prompt_tokens=int(usage["prompt_tokens"]),
+                cached_tokens=int(usage["prompt_tokens_details"]["cached_tokens"]),
+                completion_tokens=int(usage["completion_tokens"]),
+                seconds=float(milliseconds) / 1000.0,
+            ),
+            finish="length" if choice["finish_reason"] == "length" else "stop",
+        )
+    except (KeyError, IndexError, TypeError, ValueError) as fault:
+        return Failure("EngineError", f"llama.cpp gave an unknown form of reply: {type(fault).__name__}")
+    except EngineError as fault:
+        return Failure(type(fault).__name__, str(fault))
+
+
+def _failure(error: Mapping[str, object]) -> Failure:
+    if error.get("type") == "exceed_context_size_error":
+        needed, held = error.get("n_prompt_tokens"), error.get("n_ctx")
+        message = (
+            f"the prompt needs {needed} tokens, the context holds {held} (--set window=... makes it shorter)"
+        )
+        return Failure(ContextOverflow.__name__, message)
+    return Failure("EngineError", f"llama.cpp refused the request: {str(error.get('message'))[:200]}")
+
+
+def option_logprobs(options: Sequence[str], top: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """The log-probability of each option from the first token's alternatives (token text, log-probability).
+
+    The alternatives are those of the whole vocabulary, before the grammar. A token counts for an option
+    that begins with it, when no other option does; an option without such a token gets the lowest
+    log-probability listed, an upper bound. Raises EngineError for options that share their only token.
+    """
+    lowest = min((logprob for _, logprob in top), default=-math.inf)
+    found: dict[str, list[float]] = {option: [] for option in options}
+    shared: set[str] = set()
+    for token, logprob in top:
+        fitting = [option for option in options if token and option.startswith(token)]
+        if len(fitting) == 1:
+            found[fitting[0]].append(logprob)
+        else:
+            shared.update(fitting)
+    unclear = [option for option in options if not found[option] and option in shared]
+    if unclear:
+        raise EngineError(f"options {', '.join(unclear)} begin with the same token", hint="use other codes")
+    return {option: _log_sum(values) if values else lowest for option, values in found.items()}
+
+
+def _log_sum(values: Sequence[float]) -> float:
+    top = max(values)
+    return top + math.log(sum(math.exp(value - top) for value in values))
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,108 @@
+"""Which engine answers which step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from apothecary.errors import StepNotServed, UsageError
+from apothecary.messages import Engine, EngineInfo, Outcome, Request
+
+__all__ = ["KINDS", "Routed", "parse_routes"]
+
+KINDS = ("pocket", "llamacpp:", "http://", "https://", "hf:", "scripted:", "replay:")
+"""How an ENGINE begins. A comma only separates where one of these follows, so paths may hold commas."""
+
+_START = "|".join(re.escape(kind) for kind in KINDS)
+_SEPARATOR = re.compile(rf",(?=(?:[\w.]+=)?(?:{_START}))")
+_ROUTE = re.compile(rf"(?P<step>[\w.]+)=(?P<engine>(?:{_START}).*)", re.DOTALL)
+
+
+def parse_routes(text: str, steps: Sequence[str]) -> dict[str, str]:
+    """Step -> ENGINE from ``ENGINE`` or ``STEP=ENGINE,STEP=ENGINE[,ENGINE for the rest]``.
+
+    The name of the task may be left out of a step. Raises UsageError for an unknown step, a step named
+    twice, and steps that are left without an engine.
+    """
+    named: dict[str, str] = {}
+    rest: str | None = None
+    for item in _SEPARATOR.split(text):
+        route = _ROUTE.fullmatch(item)
+        if route is None:
+            if rest is not None:
+                raise UsageError(f"two engines for the rest: {rest} and {item}", where="--engine")
+            rest = item
+            continue
+        step = _full_name(route["step"], steps)
+        if step in named:
+            raise UsageError(f"step {step} is given two engines", where="--engine")
+        named[step] = route["engine"]
+    routes = {step: named.get(step, rest) for step in steps}
+    open_steps = [step for step, engine in routes.items() if engine is None]
+    if open_steps:
+        raise UsageError(
+            f"no engine for {', '.join(open_steps)}",
+            where="--engine",
+            hint="add one without STEP= for the rest",
+        )
+    return {step: engine for step, engine in routes.items() if engine is not None}
+
+
+def _full_name(name: str, steps: Sequence[str]) -> str:
+    found = [step for step in steps if name in (step, step.split(".", 1)[1])]
+    if not found:
+        raise UsageError(f"there is no step '{name}'", where="--engine", hint=f"steps: {', '.join(steps)}")
+    return found[0]
+
+
+@dataclass(frozen=True)
+class Routed:
+    """An engine that passes each request to the engine of its step."""
+
+    engines: Mapping[str, Engine]
+
+    @property
+    def info(self) -> EngineInfo:
+        """Named after all engines; as concurrent as the least concurrent of them."""
+        infos = {engine.info.name: engine.info for engine in self.engines.values()}
+        return EngineInfo(
+            name=", ".join(sorted(infos)),
+            digest=",".join(sorted(info.digest for info in infos.values())),
+            steps=tuple(self.engines),
+            local=all(info.local for info in infos.values()),
+            concurrency=min((info.concurrency for info in infos.values()), default=1),
+        )
+
+    def check(self, steps: Sequence[str]) -> None:
+        """Raise StepNotServed unless every step has an engine that serves it."""
+        for step in steps:
+            info = self.engines[step].info
+            if info.steps is not None and step not in info.steps:
+                serving = [
+                    e.info.name for e in self.engines.values() if e.info.steps is None or step in e.info.steps
+                ]
+                other = serving[0] if serving else "a language model, such as llamacpp:smollm2-135m-instruct"
+                raise StepNotServed(f"{info.name} does not serve the step {step}", hint=f"{step}={other}")
+
+    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """One group for each engine, the outcomes in the order of the requests."""
+        groups: dict[int, list[int]] = {}
+        for position, request in enumerate(requests):
+            groups.setdefault(id(self._engine(request.step)), []).append(position)
+        outcomes: dict[int, Outcome] = {}
+        for positions in groups.values():
+            engine = self._engine(requests[positions[0]].step)
+            answered = engine.answer([requests[position] for position in positions])
+            outcomes |= dict(zip(positions, answered, strict=True))
+        return [outcomes[position] for position in range(len(requests))]
+
+    def _engine(self, step: str) -> Engine:
+        if step not in self.engines:
+            raise StepNotServed(f"no engine is routed to the step {step}")
+        return self.engines[step]
+
+    def close(self) -> None:
+        """Close every engine."""
+        for engine in self.engines.values():
+            engine.close()
