@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from apothecary import __version__
 from apothecary.cli import extract, models, score
 from apothecary.errors import ApothecaryError, BudgetExhausted
 
-__all__ = ["app", "run"]
+__all__ = ["app", "main", "run"]
 
 app = typer.Typer(
     name="apothecary",
@@ -29,8 +30,6 @@ app = typer.Typer(
 app.command("extract")(extract.extract)
 app.command("score")(score.score)
 app.add_typer(models.app, name="models")
-
-DEBUG_HELP = "On an error show the Python traceback too; it may quote the texts that were read."
 
 
 def _version(asked: bool) -> None:
@@ -44,28 +43,36 @@ def _main(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the Python traceback of an error; it may quote your texts.")
+    ] = False,
 ) -> None:
     """Drug knowledge from biomedical literature. A research tool, not medical advice."""
 
 
 def run() -> None:
     """The entry point: run a command and leave with its exit code."""
-    debug = "--debug" in sys.argv[1:]
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; with ``--debug`` exceptions pass through."""
+    debug = "--debug" in arguments
     try:
-        code = app(arguments, standalone_mode=False) or 0
+        code = app([each for each in arguments if each != "--debug"], standalone_mode=False)
         sys.stdout.flush()
+        return int(code or 0)
     except ApothecaryError as error:
-        code = _fail(error, 3 if isinstance(error, BudgetExhausted) else 2, debug=debug)
+        return _fail(error, 3 if isinstance(error, BudgetExhausted) else 2, debug=debug)
     except TyperException as error:
-        code = _fail(error, 2, debug=debug)
+        return _fail(error, 2, debug=debug)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        code = 130
+        return 130
     except BrokenPipeError:
         # The reader of our output (head, less) has left: no fault, but nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        return 0
     except Exception as error:
         # A fault of our own. Its text may quote what was read, so only its kind is shown.
         if debug:
@@ -74,8 +81,7 @@ def run() -> None:
             f"error: unexpected {type(error).__name__} (--debug shows where; please report it)",
             file=sys.stderr,
         )
-        code = 2
-    sys.exit(code)
+        return 2
 
 
 def _fail(error: Exception, code: int, *, debug: bool) -> int:

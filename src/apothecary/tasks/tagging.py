@@ -11,6 +11,7 @@ Source: Zhao et al. 2025, stage I a. Departures:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -162,9 +163,9 @@ def _render(tagged: tuple[Tagged, ...], window: Window) -> str:
 def rehearsed(request: Request, labels: Sequence[Label]) -> Reply:
     """A made-up reply of typical size, for dry runs: some words of the text under the wanted labels."""
     text = request.input.text if isinstance(request.input, TagSpans) else ""
-    words = [word for word in dict.fromkeys(text.split()) if word.isalpha() and len(word) > 5]
-    # CDR's training part has about one distinct name in 300 characters for each of its two types.
-    share = max(1, len(text) // 300)
+    words = list(dict.fromkeys(re.findall(r"[^\W\d_]{5,}", text)))
+    # One concept in 400 characters for each label gives about the pairs of an abstract of CDR (10.5).
+    share = max(1, round(len(text) / 400))
     by_label: dict[str, list[str]] = {label.name: [] for label in labels}
     for position, label in enumerate(label for label in labels if not label.decoy):
         by_label[label.name] = words[position * share : (position + 1) * share]

@@ -41,7 +41,7 @@ def fit(pairs: Pairs) -> dict[str, object]:
         for kind, ids in gold.pairs.items():
             missed[kind] = missed.get(kind, 0) + len(ids - found.get(kind, set()))
         same += _names(record, gold)
-    if not asked:
+    if not asked and not same:
         raise FormatError(
             "the predictions hold no odds", hint="extract with an engine that tells log-probabilities"
         )
