@@ -23,7 +23,6 @@ from apothecary import __version__
 from apothecary.api import ExtractOptions, extract
 from apothecary.corpora.cdr import CORPUS
 from apothecary.documents import Document
-from apothecary.errors import DataError
 from apothecary.formats import pubtator
 from apothecary.runs.extract import Summary
 from apothecary.runs.folder import read_lines
@@ -58,11 +57,7 @@ Pair = tuple[Document, Mapping[str, object] | None]
 def corpus(split: str) -> list[Document]:
     """A part of CDR without held-out ids."""
     held_out = {line.split("\t")[1].strip() for line in (DATA / "held_out.tsv").read_text().splitlines()[1:]}
-    documents = []
-    for item in CORPUS.read(DATA / "cdr", split):
-        if isinstance(item, DataError):
-            raise item
-        documents.append(item)
+    documents = list(CORPUS.read(DATA / "cdr", split))
     kept = [document for document in documents if document.id not in held_out]
     print(f"{split}: {len(documents)} documents, {len(documents) - len(kept)} held-out ids dropped")
     return kept
