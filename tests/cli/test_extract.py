@@ -256,7 +256,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 def start(work: Path, documents: int) -> subprocess.Popen[str]:
-    """A run of many documents in a process of its own, slowed down so that it can be stopped in the middle."""
+    """A run of many documents in a process of its own, slowed down so that it can be stopped."""
     (work / "slow.py").write_text(SLOW_SCRIPT)
     texts = [f"{n}|t|Drugb and fever.\n{n}|a|Fever followed Drugb {n}.\n" for n in range(documents)]
     (work / "many.pubtator").write_text("\n".join(texts))
