@@ -15,6 +15,7 @@ COMMANDS = [
     [],
     ["extract"],
     ["score"],
+    ["fit"],
     ["models"],
     ["models", "list"],
     ["models", "pull"],

@@ -26,7 +26,7 @@ from apothecary.runs.rehearsal import estimate as estimate_run
 from apothecary.tasks import catalog
 from apothecary.tasks.flow import ScoreOptions, Task
 
-__all__ = ["ExtractOptions", "count", "estimate", "extract", "read", "score"]
+__all__ = ["ExtractOptions", "count", "estimate", "extract", "fit", "read", "score"]
 
 COUNTED_BYTES = 50 << 20
 Paths = str | Path | Sequence[str | Path]
@@ -129,6 +129,20 @@ def score(
     rows = read_predictions(Path(predictions), encoding=encoding)
     pairs = pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(predictions))
     return chosen.score(pairs, options or ScoreOptions())
+
+
+def fit(
+    task: str, gold: str | Path, predictions: str | Path, *, encoding: str = "utf-8"
+) -> dict[str, object]:
+    """Thresholds from the odds that a run recorded and from gold. Never fit on a test set.
+
+    Raises UsageError for a task that has none, else as `score`.
+    """
+    chosen = catalog.load(task)
+    if chosen.fit is None:
+        raise UsageError(f"{task} decides nothing by a threshold")
+    rows = read_predictions(Path(predictions), encoding=encoding)
+    return chosen.fit(pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(predictions)))
 
 
 def count(inputs: Paths, options: ExtractOptions) -> int | None:

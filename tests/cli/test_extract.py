@@ -290,3 +290,23 @@ def test_a_stopped_run_is_finished_by_the_same_command(work: Path, how: signal.S
     assert extract(inputs=["many.pubtator"]) == 0
     assert extract("--no-cache", inputs=["many.pubtator"], out="whole") == 0
     assert (work / "run/predictions.jsonl").read_bytes() == (work / "whole/predictions.jsonl").read_bytes()
+
+
+def test_fitted_thresholds_decide_the_next_run(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def odds(value: float) -> dict[str, float]:
+        return {"1": value} | dict.fromkeys("23456789", -90.0) | {"0": 0.0}
+
+    lines: list[dict[str, object]] = [
+        {"contains": ["Chemical: Druga\nDisease: rash"], "reply": "0", "logprobs": odds(-1.0)},
+        {"contains": ["Chemical: Drugb\nDisease: fever"], "reply": "0", "logprobs": odds(-2.0)},
+        {"reply": "0", "logprobs": odds(-5.0)},
+    ]
+    write_script(work / "script.jsonl", lines)
+    assert extract("--oracle-mentions", out="fit") == 0
+    assert all(not row["relations"] for row in rows(work / "fit/predictions.jsonl"))
+    command = ["fit", "relations", "--gold", "gold.pubtator", "--predictions", "fit/predictions.jsonl"]
+    assert main([*command, "--out", "t.json"]) == 0
+    assert json.loads((work / "t.json").read_text())["pairs"] == {"CID": -3.5}
+    assert extract("--oracle-mentions", "--set", "thresholds=t.json") == 0
+    assert [len(row["relations"]) for row in rows(work / "run/predictions.jsonl")] == [1, 1]  # type: ignore[arg-type]
+    assert main(["fit", "mentions", *command[2:]]) == 2

@@ -90,7 +90,7 @@ def test_unreadable_items_and_failing_flows_are_results() -> None:
             raise KeyError("private words")
         return (yield from rounds(document))
 
-    items = [DataError("is broken", where="x.txt:3"), *documents("a", "b", "c")]
+    items: list[Document | DataError] = [DataError("is broken", where="x.txt:3"), *documents("a", "b", "c")]
     results = list(drive(items, fragile, Echo()))
     assert [r.record is None for r in results] == [True, False, True, True]
     assert [p.kind for r in results for p in r.problems] == ["DataError", "DataError", "KeyError"]

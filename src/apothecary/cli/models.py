@@ -73,7 +73,7 @@ def show(name: Name, as_json: Json = False) -> None:
             for file in value:
                 print(f"  {file['name']}  sha256 {file['sha256']}  from {', '.join(file['sources'])}")
         else:
-            print(f"{key}: {value}")
+            print(f"{key}: {'no' if value is None else value}")
 
 
 @app.command()
@@ -94,6 +94,8 @@ def verify(
         for file, right in check(weights):
             print(f"{'ok   ' if right else 'WRONG'} {weights.name}/{file.name}")
             wrong += not right
+    if wrong:
+        print("what is wrong comes anew by: apothecary models pull NAME", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from apothecary.runs.report import ReportInput, write_report
-
 from apothecary.documents import Document
 from apothecary.errors import BudgetExhausted, DataError
 from apothecary.formats.records import to_record
@@ -19,6 +17,7 @@ from apothecary.runs.driver import Item, drive
 from apothecary.runs.folder import RunFolder, read_lines
 from apothecary.runs.ledger import Ledger
 from apothecary.runs.manifest import finished
+from apothecary.runs.report import ReportInput, write_report
 from apothecary.tasks.flow import Job, ScoreOptions, Task
 
 __all__ = ["Progress", "Run", "Summary", "run"]
@@ -84,6 +83,7 @@ class _Seen:
     gold: dict[str, Mapping[str, object]] = field(default_factory=dict)
 
     def note(self, document: Document, task: Task) -> None:
+        """Take from a document what the summary and the report will show."""
         self.mismatched += sum(mention.alignment == "mismatch" for mention in document.mentions)
         if task.is_gold(document):
             self.annotated = True

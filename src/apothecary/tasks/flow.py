@@ -129,7 +129,8 @@ class Task:
 
     `prepare` binds settings (as given by a user, unchecked) and the engine that answers each step;
     it raises UsageError. `is_gold` says whether a document carries the annotation that `score`
-    compares prediction records with. `table` lays a score out as rows of text, headings first.
+    compares prediction records with. `table` lays a score out as rows of text, headings first. `fit`
+    turns recorded odds into a file of settings, for tasks that decide by thresholds.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Task:
     score: Callable[[Pairs, ScoreOptions], dict[str, object]]
     table: Callable[[Mapping[str, object]], Sequence[Sequence[str]]]
     steps: tuple[str, ...]
+    fit: Callable[[Pairs], dict[str, object]] | None = None
 
 
 def ask(step: Step[S, V], subjects: Sequence[S], describe: Callable[[S], str]) -> Flow[list[Answer[V]]]:

@@ -143,6 +143,9 @@ def _parse(reply: Reply, window: Window) -> Parsed[tuple[Tagged, ...]]:
                 tagged.setdefault((label, name.strip()), Tagged(name.strip(), label))
             else:
                 repairs.append("entry that is no name ignored")
+    if not any(str(key).strip().casefold() in known for key in parsed.value):
+        # No label at all is no answer, which is not the same as an answer without names.
+        raise AnswerError("the reply holds none of the labels")
     return Parsed(tuple(tagged.values()), tuple(dict.fromkeys(repairs)))
 
 

@@ -35,6 +35,7 @@ from apothecary.tasks.relations.clusters import (
     group_by_rule,
     name_pairs,
 )
+from apothecary.tasks.relations.fit import fit
 from apothecary.tasks.relations.score import score
 from apothecary.tasks.relations.steps import (
     NAMES,
@@ -357,4 +358,5 @@ TASK = Task(
     score=_score,
     table=evaluator_table,
     steps=(MENTIONS.name, NAMES.name, PAIRS.name),
+    fit=fit,
 )
