@@ -1,0 +1,102 @@
+"""Scoring from the command line: right figures, and one clear line for wrong files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from apothecary.cli.main import main
+
+GOLD = """\
+1|t|Druga and rash.
+1|a|More.
+1\t0\t5\tDruga\tChemical\tC1
+1\t10\t14\trash\tDisease\tD1
+1\tCID\tC1\tD1
+
+2|t|Drugb.
+2|a|No disease.
+2\t0\t5\tDrugb\tChemical\tC2
+
+"""
+RELATION = {"type": "CID", "head": {"texts": ["druga"]}, "tail": {"ids": ["MESH:D1"]}}
+GOOD = json.dumps({"id": "1", "relations": [RELATION]}) + "\n"
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gold.pubtator").write_text(GOLD)
+    return tmp_path
+
+
+def score(work: Path, task: str, predictions: str, *options: str) -> int:
+    (work / "p.jsonl").write_text(predictions)
+    return main(["score", task, "--gold", "gold.pubtator", "--predictions", "p.jsonl", *options])
+
+
+def test_texts_map_through_gold_mentions_and_ids_with_or_without_prefix(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score(work, "relations", GOOD, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["evaluators"]) == {"concept", "concept_mapped", "string_pair", "cluster_overlap"}
+    micro = result["evaluators"]["concept"]["micro"]
+    assert (micro["tp"], micro["fp"], micro["fn"], micro["f1"]) == (1, 0, 0, 1.0)
+    assert result["predicted_documents"] == 1
+
+
+def test_mentions_are_scored_strictly(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spans = [(0, 5, "Chemical"), (9, 14, "Disease")]
+    found = [{"start": start, "end": end, "type": kind} for start, end, kind in spans]
+    rows = json.dumps({"id": "1", "mentions": found})
+    assert score(work, "mentions", rows, "--json") == 0
+    micro = json.loads(capsys.readouterr().out)["strict"]["micro"]
+    assert (micro["tp"], micro["fp"], micro["fn"]) == (1, 1, 2)
+
+
+def test_errors_can_be_listed(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert score(work, "relations", '{"id": "1", "relations": []}\n', "--json", "--errors") == 0
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert (error["kind"], error["head_ids"], error["tail_ids"]) == ("fn", ["C1"], ["D1"])
+
+
+def test_a_file_without_predictions_scores_zero(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert score(work, "relations", "", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["evaluators"]["concept"]["micro"]["fn"] == 1
+
+
+BAD = [
+    (GOOD + GOOD, "p.jsonl:2"),
+    (GOOD + '{"id": "9", "relations": []}\n', "p.jsonl:2"),
+    ('{"relations": []}\n', "p.jsonl:1"),
+    ("{broken\n", "p.jsonl:1"),
+    ("[1]\n", "p.jsonl:1"),
+    ('{"id": "1"}\n', "document 1: relations"),
+    ('{"id": "1", "relations": [{"type": "CID"}]}\n', "document 1: relations[0].head"),
+    ('{"id": "1", "relations": [{"type": 7, "head": {}, "tail": {}}]}\n', "relations[0].type"),
+]
+
+
+@pytest.mark.parametrize(("predictions", "words"), BAD, ids=[words for _, words in BAD])
+def test_wrong_predictions_are_one_line_with_their_place(
+    work: Path, capsys: pytest.CaptureFixture[str], predictions: str, words: str
+) -> None:
+    assert score(work, "relations", predictions) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert words in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("gold", "words"),
+    [("none.pubtator", "none.pubtator"), (".", "is a folder"), ("broken.pubtator", "broken.pubtator:1")],
+)
+def test_wrong_gold_is_one_line(
+    work: Path, capsys: pytest.CaptureFixture[str], gold: str, words: str
+) -> None:
+    (work / "broken.pubtator").write_text("no title here\n")
+    (work / "p.jsonl").write_text(GOOD)
+    assert main(["score", "relations", "--gold", gold, "--predictions", "p.jsonl"]) == 2
+    assert words in capsys.readouterr().err
