@@ -1,17 +1,37 @@
-"""One HTML file."""
+"""The report of a run: one HTML file that needs no network.
+
+The records are embedded as JSON in which nothing can end the script element; the page turns them
+into text nodes only. Long runs show their first documents and say how many are left out.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
+import json
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 
-__all__ = ["ReportInput", "write_report"]
+from apothecary.errors import RunError
+
+__all__ = ["ReportInput", "render", "write_report"]
+
+MAX_ERRORS = 500
+SLOT = re.compile(r"\{\{([a-z]+)\}\}")
 
 
 @dataclass(frozen=True)
 class ReportInput:
-    """What a report shows."""
+    """What a report shows: the files of a run folder, and gold and scores where the inputs had annotation.
+
+    `gold` maps document ids to records of the annotated documents; `scores` is what the task's score gives.
+    """
 
     title: str
     manifest: Mapping[str, object]
@@ -23,5 +43,97 @@ class ReportInput:
 
 
 def write_report(path: Path, report: ReportInput, *, max_documents: int = 200) -> None:
-    """Write the report."""
-    path.write_text(report.title)
+    """Write the page whole or not at all. Raises RunError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(render(report, max_documents=max_documents), encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"cannot write the report: {error.strerror}", where=str(path)) from error
+
+
+def render(report: ReportInput, *, max_documents: int = 200) -> str:
+    """The page as text. Reads all predictions once and keeps the first `max_documents`."""
+    counts = {"documents": 0, "mentions": 0, "concepts": 0, "relations": 0}
+    shown: list[Mapping[str, object]] = []
+    for record in report.predictions:
+        counts["documents"] += 1
+        for kind in ("mentions", "concepts", "relations"):
+            counts[kind] += _size(record.get(kind))
+        if len(shown) < max_documents:
+            shown.append(record)
+    errors = iter(report.errors)
+    first_errors = list(islice(errors, MAX_ERRORS))
+    counts["problems"] = len(first_errors) + sum(1 for _ in errors)
+    ids = {str(record.get("id")) for record in shown}
+    data = {
+        "manifest": report.manifest,
+        "ledger": report.ledger,
+        "scores": report.scores,
+        "documents": shown,
+        "gold": {name: record for name, record in report.gold.items() if name in ids},
+        "errors": first_errors,
+        "counts": counts,
+    }
+    scripts = {"render": _asset("render.js"), "page": _asset("report.js")}
+    style = _asset("report.css")
+    slots = {
+        "title": html.escape(report.title),
+        "policy": _policy(style, *scripts.values()),
+        "style": style,
+        "table": _plain_table(shown),
+        "data": embed(data),
+        **scripts,
+    }
+    # One pass: what is put in is never read as a slot.
+    return SLOT.sub(lambda slot: slots[slot[1]], _asset("report.html"))
+
+
+def embed(value: object) -> str:
+    """JSON that can stand in a script element: no character of it can end or open markup."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    # A lone surrogate from a model's reply has no UTF-8 form.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _asset(name: str) -> str:
+    return files("apothecary.runs").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, *scripts: str) -> str:
+    """Only our own style and scripts run, by their hashes; nothing is ever fetched."""
+    allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    return f"default-src 'none'; base-uri 'none'; script-src {allowed}; style-src 'sha256-{_digest(style)}'"
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, list) else 0
+
+
+def _plain_table(records: Iterable[Mapping[str, object]]) -> str:
+    """The relations as a bare table, for readers without JavaScript."""
+    rows = [
+        f"<tr><td>{html.escape(str(record.get('id')))}</td><td>{html.escape(str(relation.get('type')))}</td>"
+        f"<td>{html.escape('; '.join(_arguments(record, relation)))}</td></tr>"
+        for record in records
+        for relation in _rows(record.get("relations"))
+    ]
+    head = "<tr><th>document</th><th>relation</th><th>between</th></tr>"
+    return f"<table>{head}{''.join(rows)}</table>"
+
+
+def _arguments(record: Mapping[str, object], relation: Mapping[str, object]) -> list[str]:
+    names = {concept.get("id"): concept.get("names") for concept in _rows(record.get("concepts"))}
+    found = [names.get(argument.get("concept")) for argument in _rows(relation.get("arguments"))]
+    return [str(each[0]) if isinstance(each, list) and each else "?" for each in found]
+
+
+def _rows(value: object) -> list[Mapping[str, object]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []

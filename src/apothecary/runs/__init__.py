@@ -1,0 +1,1 @@
+"""Runs: documents through a task into a folder, resumable, with a report."""
