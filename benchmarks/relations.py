@@ -34,6 +34,7 @@ from apothecary.tasks.schema import load_schema
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("APOTHECARY_DATA", ROOT.parent / "shared" / "data"))
 TEMPLATE = Path(__file__).with_name("relations.template.md")
+SHIPPED = ROOT / "src" / "apothecary" / "tasks" / "relations" / "thresholds.json"
 PAGE = ROOT / "docs" / "results" / "relations.md"
 EVALUATORS = ("concept", "concept_mapped", "string_pair", "cluster_overlap")
 REFERENCE_CALLS = 57.0
@@ -148,8 +149,8 @@ def fitted_thresholds(
     return path, thresholds
 
 
-def measure(arguments: argparse.Namespace) -> tuple[list[Measured], dict[str, object], Summary]:
-    """All rows of the page, the thresholds, and an end-to-end run without the reply cache."""
+def measure(arguments: argparse.Namespace) -> tuple[list[Measured], dict[str, object], dict[str, Summary]]:
+    """All rows of the page, the thresholds, and runs without the reply cache."""
     train, dev = corpus("train"), corpus("dev")
     draw = random.Random(arguments.seed)
     sample = draw.sample(dev, arguments.documents)
@@ -164,6 +165,7 @@ def measure(arguments: argparse.Namespace) -> tuple[list[Measured], dict[str, ob
         ("gold concepts, fitted threshold", False, {"oracle_mentions": True, **fitted}),
         ("gold names, concepts by rule, fitted threshold", True, {"names": "none", **fitted}),
         ("gold names, concepts by rule and model, fitted thresholds", True, fitted),
+        ("gold names, concepts by rule and model, argmax", True, {"decide": "argmax"}),
         ("end to end, argmax", False, {"decide": "argmax"}),
         ("end to end, fitted thresholds", False, fitted),
     ]
@@ -174,7 +176,13 @@ def measure(arguments: argparse.Namespace) -> tuple[list[Measured], dict[str, ob
         total = summary.ledger.total
         questions = (total.calls + total.cache_hits) / len(sample)
         rows.append(Measured(method, score_relations(pairs), len(sample), questions, mentions))
-    timed = run("dev-timed", sample, arguments, fitted, cached=False)
+    even = {"thresholds": str(path.with_name("even.json"))}
+    timed = {
+        "End to end, fitted thresholds": run("dev-timed", sample, arguments, fitted, cached=False),
+        "With gold names, so that every question is asked": run(
+            "dev-timed-names", sample, arguments, even, gold_names=True, cached=False
+        ),
+    }
     return rows, thresholds, timed
 
 
@@ -239,24 +247,26 @@ def cost_rows(timed: Summary) -> list[str]:
     documents = timed.documents or 1
     for name, spent in [*sorted(timed.ledger.steps.items()), ("all", timed.ledger.total)]:
         share = spent.cached_tokens / spent.prompt_tokens if spent.prompt_tokens else 0.0
+        prompt, new = spent.prompt_tokens / documents, spent.completion_tokens / documents
         lines.append(
-            f"| {name} | {spent.calls / documents:.1f} | {spent.prompt_tokens / documents:,.0f} | {share:.0%} "
-            f"| {spent.completion_tokens / documents:.0f} | {spent.seconds / documents:.1f} |"
+            f"| {name} | {spent.calls / documents:.1f} | {prompt:,.0f} | {share:.0%} "
+            f"| {new:.0f} | {spent.seconds / documents:.1f} |"
         )
     lines.append(f"| released implementation, for comparison | {REFERENCE_CALLS:.0f} | | | | |")
+    wall = timed.ledger.wall_seconds
+    lines += ["", f"{documents} documents in {wall:.0f} s, {60 * documents / wall:.1f} a minute."]
     return lines
 
 
 def write_page(
     rows: Sequence[Measured],
     thresholds: Mapping[str, object],
-    timed: Summary,
+    timed: Mapping[str, Summary],
     arguments: argparse.Namespace,
 ) -> None:
     """Fill in the page."""
     pairs = micro(thresholds, "fit", "pairs", "pairs", "CID")
     names = micro(thresholds, "fit", "names", "names")
-    wall, documents = timed.ledger.wall_seconds, timed.documents
     command = f"python benchmarks/relations.py --documents {arguments.documents}"
     PAGE.write_text(
         TEMPLATE.read_text(encoding="utf-8").format(
@@ -275,12 +285,27 @@ def write_page(
             names_auc=f"{names['auc']:.3f}" if names["auc"] is not None else "unknown",
             names=names["questions"],
             mentions="\n".join(mention_rows(rows)),
-            cost="\n".join(cost_rows(timed)),
-            wall=f"{documents} documents in {wall:.0f} s, {60 * documents / wall:.1f} a minute.",
+            cost="\n\n".join("\n".join([f"{title}:", "", *cost_rows(run)]) for title, run in timed.items()),
             thresholds=json.dumps({key: thresholds[key] for key in ("pairs", "names")}, indent=2),
         ),
         encoding="utf-8",
     )
+
+
+def ship(thresholds: Mapping[str, object], arguments: argparse.Namespace) -> None:
+    """Replace the entry of this engine and these prompts in the thresholds that ship with the package."""
+    manifest = json.loads(
+        (ROOT / "runs" / f"benchmark-{arguments.seed}" / "fit-pairs" / "manifest.json").read_text()
+    )
+    entry = {
+        "engine": arguments.engine,
+        "prompts": manifest["identity"]["settings"]["wording"],
+        "fitted_on": f"{arguments.fit_documents} abstracts of the CDR training part, seed {arguments.seed}",
+        "pairs": thresholds["pairs"],
+        "names": thresholds["names"],
+    }
+    fitted = [e for e in json.loads(SHIPPED.read_text())["fitted"] if e["engine"] != entry["engine"]]
+    SHIPPED.write_text(json.dumps({"fitted": [*fitted, entry]}, indent=2) + "\n")
 
 
 def main() -> None:
@@ -293,10 +318,13 @@ def main() -> None:
     parser.add_argument("--fit-documents", type=int, default=40)
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--ship", action="store_true", help="put the thresholds into the package")
     arguments = parser.parse_args()
     rows, thresholds, timed = measure(arguments)
     write_page(rows, thresholds, timed, arguments)
     print(PAGE)
+    if arguments.ship:
+        ship(thresholds, arguments)
 
 
 if __name__ == "__main__":

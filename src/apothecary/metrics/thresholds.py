@@ -32,13 +32,14 @@ class Threshold:
     positives: int
 
 
-def fit_threshold(scored: Scored, *, extra_fn: int = 0) -> Threshold:
+def fit_threshold(scored: Scored, *, extra_fn: int = 0, min_precision: float = 0.0) -> Threshold:
     """The threshold with the highest F1 of ``score >= threshold``, the higher one among equals.
 
-    `extra_fn` counts positives that never became a candidate and are missed at any threshold. The value
-    lies midway between the lowest accepted score and the highest rejected one; when all are
-    accepted it is the lowest score itself, which promises nothing below what was seen. Without a
-    positive (or without anything) it is infinite with all figures 0.0. O(n log n).
+    Only thresholds of at least `min_precision` count. `extra_fn` counts positives that never became a
+    candidate and are missed at any threshold. The value lies midway between the lowest accepted score
+    and the highest rejected one; when all are accepted it is the lowest score itself, which promises
+    nothing below what was seen. Without a positive, without anything, or without such a precision it is
+    infinite with all figures 0.0. O(n log n).
 
     >>> fit_threshold([(0.9, True), (0.6, False), (0.4, True), (0.2, False)])
     Threshold(value=0.30000000000000004, f1=0.8, precision=0.6666666666666666, recall=1.0, n=4, positives=2)
@@ -54,7 +55,7 @@ def fit_threshold(scored: Scored, *, extra_fn: int = 0) -> Threshold:
     for place, (_, right, wrong) in enumerate(groups):
         tp, fp = tp + right, fp + wrong
         counts = Counts(tp, fp, positives + extra_fn - tp)
-        if counts.f1 > best.f1:
+        if counts.f1 > best.f1 and counts.precision >= min_precision:
             best, best_place = counts, place
     value = math.inf if best_place < 0 else _cut([score for score, _, _ in groups], best_place)
     return Threshold(value, best.f1, best.precision, best.recall, n=len(scored), positives=positives)

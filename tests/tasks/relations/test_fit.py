@@ -1,11 +1,14 @@
 """Thresholds are fitted on what a run recorded, against gold."""
 
+import json
 import math
+from importlib.resources import files
 
 import pytest
 
 from apothecary.documents import Argument, Concept, Document, Mention, Relation, Span
 from apothecary.errors import FormatError
+from apothecary.tasks.catalog import load
 from apothecary.tasks.relations.fit import fit
 from apothecary.tasks.relations.thresholds import NEVER, find_thresholds
 
@@ -61,3 +64,18 @@ def test_an_engine_nobody_fitted_needs_even_odds() -> None:
     thresholds = find_thresholds("", "llamacpp:unknown", "0" * 64)
     assert (dict(thresholds.pairs), dict(thresholds.names)) == ({}, {})
     assert math.isinf(NEVER)
+
+
+def test_names_are_never_joined_by_a_rule_that_is_mostly_wrong() -> None:
+    rows = [{"type": "Chemical", "first": "a", "second": "b", "log_odds": {"=": float(i)}} for i in range(3)]
+    rows.append({"type": "Chemical", "first": "a", "second": "a", "log_odds": {"=": -1.0}})
+    assert fit([(gold(), record({("a", "c"): 1.0}) | {"names": rows})])["names"] == {"=": None, "<>": None}
+
+
+def test_shipped_thresholds_belong_to_the_prompts_that_ship() -> None:
+    wording = load("relations").prepare({}, {}).settings["wording"]
+    shipped = json.loads(files("apothecary.tasks.relations").joinpath("thresholds.json").read_text())[
+        "fitted"
+    ]
+    assert shipped
+    assert {entry["prompts"] for entry in shipped} == {wording}

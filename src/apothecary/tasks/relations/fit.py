@@ -18,6 +18,9 @@ from apothecary.tasks.relations.evaluators import GoldRelations, Prediction, Sid
 __all__ = ["fit"]
 
 Scored = list[tuple[float, bool]]
+NAMES_PRECISION = 0.5
+"""Two names are only joined by a rule that is right more often than wrong: a false join spreads over all
+relations of both concepts, a missed one costs a synonym."""
 
 
 def fit(pairs: Pairs) -> dict[str, object]:
@@ -25,7 +28,8 @@ def fit(pairs: Pairs) -> dict[str, object]:
 
     Pairs: a pair is right when it maps to a gold pair (as the ``concept`` evaluator maps); gold pairs
     that were never asked about count as missed. Names: two names are the same when gold mentions give
-    them a common id; pairs with a name that gold does not know are left out. Broader and narrower have
+    them a common id, and no threshold below `NAMES_PRECISION` is taken; pairs with a name that gold does
+    not know are left out. Broader and narrower have
     no gold in CDR: ``<>`` is null (never). Raises FormatError for a record without odds.
     """
     asked: dict[str, Scored] = {}
@@ -46,7 +50,7 @@ def fit(pairs: Pairs) -> dict[str, object]:
             "the predictions hold no odds", hint="extract with an engine that tells log-probabilities"
         )
     fitted = {kind: fit_threshold(scored, extra_fn=missed.get(kind, 0)) for kind, scored in asked.items()}
-    names = fit_threshold(same) if same else None
+    names = fit_threshold(same, min_precision=NAMES_PRECISION) if same else None
     return {
         "pairs": {kind: _finite(threshold) for kind, threshold in fitted.items()},
         "names": {"=": _finite(names) if names else None, "<>": None},
