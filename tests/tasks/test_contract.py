@@ -4,10 +4,11 @@ import json
 from importlib.resources import files
 
 import pytest
+from tests.walking import walk
 
 from apothecary.documents import Document, Passage
 from apothecary.errors import UsageError
-from apothecary.messages import EngineInfo, Failure, Outcome, Reply, Request
+from apothecary.messages import EngineInfo, Failure, Reply, Request
 from apothecary.tasks import catalog
 from apothecary.tasks.flow import Extraction, Job, ScoreOptions, Task
 
@@ -20,19 +21,12 @@ def job(task: Task) -> Job:
     return task.prepare({}, {step: EngineInfo("contract", "d") for step in task.steps})
 
 
-def walk(task: Task, text: str, fail: bool = False) -> tuple[Extraction, list[Request]]:
+def run(task: Task, text: str, fail: bool = False) -> tuple[Extraction, list[Request]]:
     prepared = job(task)
-    flow = prepared.flow(Document("d", text, (Passage("text", 0, len(text)),)))
-    asked: list[Request] = []
-    outcomes: list[Outcome] | None = None
-    while True:
-        try:
-            requests = flow.send(outcomes) if outcomes is not None else next(flow)
-        except StopIteration as end:
-            extraction: Extraction = end.value
-            return extraction, asked
-        asked += requests
-        outcomes = [Failure("TimedOut", "late") if fail else prepared.rehearse(r) for r in requests]
+    document = Document("d", text, (Passage("text", 0, len(text)),))
+    return walk(
+        prepared.flow(document), (lambda r: Failure("TimedOut", "late")) if fail else prepared.rehearse
+    )
 
 
 @EACH
@@ -45,7 +39,7 @@ def test_a_task_is_named_like_its_folder_and_has_a_readme(task: Task) -> None:
 
 @EACH
 def test_a_rehearsal_walks_the_whole_flow(task: Task) -> None:
-    extraction, asked = walk(task, TEXT)
+    extraction, asked = run(task, TEXT)
     assert extraction.problems == ()
     assert {request.step for request in asked} <= set(task.steps)
     assert json.loads(json.dumps(extraction.record)) == extraction.record
@@ -53,7 +47,7 @@ def test_a_rehearsal_walks_the_whole_flow(task: Task) -> None:
 
 @EACH
 def test_no_slot_of_a_prompt_is_left_open(task: Task) -> None:
-    _, asked = walk(task, TEXT)
+    _, asked = run(task, TEXT)
     for request in asked:
         assert "{" not in request.messages[-1].content.replace('{"', "").replace("{}", "")
         assert all(isinstance(message.content, str) and message.content for message in request.messages)
@@ -61,20 +55,20 @@ def test_no_slot_of_a_prompt_is_left_open(task: Task) -> None:
 
 @EACH
 def test_the_document_stands_before_the_question(task: Task) -> None:
-    _, asked = walk(task, TEXT)
+    _, asked = run(task, TEXT)
     assert all(request.messages[-1].content.index(TEXT) < 10 for request in asked)
 
 
 @EACH
 def test_failures_become_problems_and_no_record(task: Task) -> None:
-    extraction, _ = walk(task, TEXT, fail=True)
+    extraction, _ = run(task, TEXT, fail=True)
     assert extraction.record is None
     assert {problem.kind for problem in extraction.problems} == {"TimedOut"}
 
 
 @EACH
 def test_blank_text_is_no_fault(task: Task) -> None:
-    extraction, _ = walk(task, " \n")
+    extraction, _ = run(task, " \n")
     assert extraction.problems == ()
 
 
@@ -100,4 +94,4 @@ def test_an_unknown_task_names_those_there_are() -> None:
 
 
 def test_replies_are_replies() -> None:
-    assert isinstance(job(TASKS[0]).rehearse(walk(TASKS[0], TEXT)[1][0]), Reply)
+    assert isinstance(job(TASKS[0]).rehearse(run(TASKS[0], TEXT)[1][0]), Reply)

@@ -7,10 +7,10 @@ that are not done; both are removed when the run goes on.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +20,11 @@ from typing import IO
 from apothecary.errors import FormatError, RunError, RunMismatch, UsageError
 from apothecary.runs.driver import Result
 from apothecary.runs.ledger import Ledger
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 __all__ = ["RunFolder", "fingerprint", "read_json", "read_lines", "unfinished"]
 
@@ -209,7 +214,10 @@ def _replace_text(path: Path, text: str) -> None:
 
 def _lock(stream: IO[str], path: Path) -> None:
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if sys.platform == "win32":
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise RunError("another process is writing this run", where=str(path)) from error
 

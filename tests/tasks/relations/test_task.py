@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 
 import pytest
+from tests.walking import walk
 
 from apothecary.documents import Argument, Concept, Document, Mention, Passage, Relation, Span
 from apothecary.errors import DataError, FormatError, UsageError
@@ -36,18 +37,8 @@ def document(text: str = TEXT) -> Document:
 def run(
     answer: Callable[[Request], Outcome], doc: Document | None = None, **settings: object
 ) -> tuple[Extraction, list[Request]]:
-    """Walk the flow; returns what it leaves and every request it made."""
-    flow = load("relations").prepare(settings, ENGINES).flow(doc or document())
-    asked: list[Request] = []
-    outcomes = None
-    while True:
-        try:
-            requests = flow.send(outcomes) if outcomes is not None else next(flow)
-        except StopIteration as end:
-            extraction: Extraction = end.value
-            return extraction, asked
-        asked += requests
-        outcomes = [answer(request) for request in requests]
+    """Walk the flow of a document; returns what it leaves and every request it made."""
+    return walk(load("relations").prepare(settings, ENGINES).flow(doc or document()), answer)
 
 
 def question(request: Request) -> str:
@@ -275,3 +266,10 @@ def test_a_threshold_that_is_no_number_is_named(tmp_path: object) -> None:
 def test_confidence_is_finite_for_any_odds() -> None:
     extraction, _ = run(with_odds(1e6))
     assert all(math.isfinite(float(str(r["confidence"]))) for r in rows(extraction, "relations"))
+
+
+def test_the_questions_of_one_document_are_bounded_and_the_rest_is_a_row() -> None:
+    extraction, asked = run(perfect, max_questions=1)
+    assert [request.step for request in asked] == ["relations.mentions", "relations.names", "relations.pairs"]
+    assert {problem.kind for problem in extraction.problems} == {"TooManyQuestions"}
+    assert extraction.record is not None

@@ -15,8 +15,9 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from apothecary.align.abbreviations import abbreviations
 from apothecary.documents import Concept, Document, Mention
@@ -122,21 +123,22 @@ def group_by_rule(document: Document, mentions: Sequence[Mention], kind: str) ->
     return names
 
 
-def name_pairs(names: Names, policy: str) -> list[tuple[str, str]]:
+def name_pairs(names: Names, policy: str) -> Iterator[tuple[str, str]]:
     """The pairs of names that a model is asked about: one for each two groups.
 
     `policy` is ``none``, ``lexical`` (only groups that share a word stem or could abbreviate one
     another: the doubtful ones) or ``all``. A group speaks through its longest name.
     """
     if policy == "none":
-        return []
+        return
     speakers = [max(group, key=len) for group in names.groups()]
-    pairs = [(a, b) for index, a in enumerate(speakers) for b in speakers[index + 1 :]]
-    return pairs if policy == "all" else [pair for pair in pairs if _alike(*pair)]
+    forms = {name: normal_form(name).split() for name in speakers}
+    for first, second in combinations(speakers, 2):
+        if policy == "all" or _alike(forms[first], forms[second]):
+            yield first, second
 
 
-def _alike(first: str, second: str) -> bool:
-    one, two = (normal_form(name).split() for name in (first, second))
+def _alike(one: list[str], two: list[str]) -> bool:
     stems = [{word[:5] for word in words if len(word) > 3} for words in (one, two)]
     if stems[0] & stems[1]:
         return True

@@ -16,10 +16,11 @@ question for each pair of concepts and template. Departures beyond those of `tag
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Literal
+from itertools import islice
+from typing import Literal, TypeVar
 
 from apothecary.documents import Argument, Concept, Document, Origin, Relation
 from apothecary.errors import DataError
@@ -55,6 +56,7 @@ from apothecary.tasks.tagging import Window, located, rehearsed, tagging_step, w
 
 __all__ = ["TASK", "Settings"]
 
+S = TypeVar("S")
 MENTIONS = tagging_step("relations.mentions")
 
 
@@ -63,7 +65,8 @@ class Settings:
     """What a user may set.
 
     `names` says which pairs of names a model is asked about (those that rules leave open): none,
-    those that look alike, or all. `thresholds` is a file; empty takes the shipped ones.
+    those that look alike, or all. `thresholds` is a file; empty takes the shipped ones. `window` is in
+    characters. `max_questions` bounds the names and the pairs of one document that are asked about.
     """
 
     schema: str = "cdr"
@@ -73,6 +76,7 @@ class Settings:
     decide: Literal["log_odds", "argmax"] = "log_odds"
     thresholds: str = ""
     window: int = 6000
+    max_questions: int = 2000
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,14 @@ class Notes:
     repairs: list[dict[str, str]]
     conflicts: list[Conflict]
     names: list[dict[str, object]]
+
+    def within(self, step: str, subjects: Iterable[S], limit: int) -> list[S]:
+        """The first subjects up to a limit; a problem says that there were more."""
+        found = list(islice(subjects, limit + 1))
+        if len(found) > limit:
+            message = f"more than {limit} questions; the others were not asked (--set max_questions=...)"
+            self.problems.append(Problem(step, "the document", "TooManyQuestions", message))
+        return found[:limit]
 
     def take(self, step: str, answers: Sequence[Answer[object]]) -> None:
         """Keep the problems and repairs of one round."""
@@ -175,11 +187,13 @@ def _find_concepts(document: Document, bound: Bound, notes: Notes) -> Flow[Docum
     # A question whose answer could not be accepted whatever it says is not asked.
     hopeless = settings.decide == "log_odds" and {needed.get(k, 0.0) for k in ("=", "<>")} == {NEVER}
     text = evidence.split(document)
-    asked = [
-        NamePair(document, text.excerpt([], settings.window), each.type, first, second)
+    shown = text.excerpt([], settings.window)
+    every = (
+        NamePair(document, shown, each.type, first, second)
         for each in names
         for first, second in name_pairs(each, "none" if hopeless else settings.names)
-    ]
+    )
+    asked = notes.within(NAMES.name, every, settings.max_questions)
     answers = yield from ask(NAMES, asked, lambda pair: f"'{pair.first}' and '{pair.second}'")
     notes.take(NAMES.name, answers)
     verdicts: dict[str, list[Verdict]] = {}
@@ -220,14 +234,15 @@ def _find_relations(
     dropped = bound.settings.broader == "drop"
     # A concept without a name (a corpus may relate an id that it never marks) cannot be asked about.
     kept = [c for c in document.concepts if c.names and not (dropped and c.broader_than)]
-    asked = [
+    every = (
         Pair(document, text.excerpt([head, tail], bound.settings.window), template, head, tail)
         for template in bound.schema.templates
         for head in kept
         if head.type == template.head
         for tail in kept
         if tail.type == template.tail and tail.id != head.id
-    ]
+    )
+    asked = notes.within(PAIRS.name, every, bound.settings.max_questions)
     answers = yield from ask(PAIRS, asked, _pair_name)
     notes.take(PAIRS.name, answers)
     relations: list[Relation] = []
