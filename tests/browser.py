@@ -73,6 +73,12 @@ class Page:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
+        # The renderer takes the new size in its own time; resize handlers have run two frames later.
+        self.evaluate(
+            f"new Promise(done => {{ const wait = () => innerWidth === {width}"
+            " ? requestAnimationFrame(() => requestAnimationFrame(() => done(true))) : setTimeout(wait, 10);"
+            " wait(); })"
+        )
 
     def visit(self, url: str) -> None:
         """Load a page that sets data-ready on its root when it is done."""

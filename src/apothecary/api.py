@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -160,11 +160,17 @@ def _open(task: Task, engine: str | None, options: ExtractOptions) -> Routed:
     meter = Meter(options.budget)
     path = default_cache_path() if options.cache is None else Path(options.cache)
     opened: dict[str, Engine] = {}
-    for spec in routes.values():
-        if spec not in opened:
-            bare = open_engine(spec, EngineOptions(threads=options.threads, slots=options.slots))
-            limited = Budgeted(bare, meter)
-            opened[spec] = limited if options.cache == "" else Cached(limited, path)
+    with ExitStack() as stack:
+        for spec in routes.values():
+            if spec not in opened:
+                bare = open_engine(
+                    spec, EngineOptions(threads=options.threads, slots=options.slots, seed=options.seed)
+                )
+                stack.callback(bare.close)
+                limited = Budgeted(bare, meter)
+                opened[spec] = limited if options.cache == "" else Cached(limited, path)
+        # All are open: from here on they are closed by whoever holds them.
+        stack.pop_all()
     return Routed({step: opened[spec] for step, spec in routes.items()})
 
 

@@ -86,7 +86,7 @@ def verify(
     from apothecary.engines.weights import catalogue, find, installed
     from apothecary.engines.weights import verify as check
 
-    chosen = [find(name)] if name else [weights for weights in catalogue() if installed(weights)]
+    chosen = [find(name)] if name is not None else [weights for weights in catalogue() if installed(weights)]
     if not chosen:
         print("no named weights are on this machine")
     wrong = 0

