@@ -59,11 +59,11 @@ def test_a_short_text_is_its_own_excerpt() -> None:
 def test_an_excerpt_keeps_the_title_and_the_sentences_of_the_pair() -> None:
     long = TEXT + " Filler sentence here." * 50
     doc = document(long)
-    excerpt = split(doc).excerpt([concept(doc, "Foo"), concept(doc, "bar")], 120)
+    excerpt = split(doc).excerpt(concept(doc, "Foo").mentions + concept(doc, "bar").mentions, 120)
     assert excerpt == "Title words.\nFoo was given.\nThen bar came.\nFoo caused bar again."
 
 
 @given(st.integers(1, 60))
 def test_an_excerpt_never_exceeds_its_limit(limit: int) -> None:
     doc = document(TEXT * 20)
-    assert len(split(doc).excerpt([concept(doc, "Foo")], limit)) <= limit
+    assert len(split(doc).excerpt(concept(doc, "Foo").mentions, limit)) <= limit

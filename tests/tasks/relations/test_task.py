@@ -237,6 +237,8 @@ def test_long_documents_are_asked_about_in_windows_and_excerpts() -> None:
     assert sum(r.step == "relations.mentions" for r in asked) > 5
     assert all(len(r.messages[1].content) < 2500 for r in asked)
     assert len(rows(extraction, "relations")) == 1
+    # What is asked about names and pairs shows the sentences that hold them.
+    assert all("Drugb (DB) relieved" in r.messages[1].content for r in asked if r.step == "relations.names")
 
 
 @pytest.mark.parametrize(

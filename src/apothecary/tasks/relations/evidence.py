@@ -34,15 +34,15 @@ class Sentences:
         indexes = sorted({self._sentence(first), self._sentence(second)})
         return tuple(self._quote(self.spans[index]) for index in indexes)
 
-    def excerpt(self, concepts: Sequence[Concept], limit: int) -> str:
-        """The whole text when it is at most `limit` characters; else the sentences that name the concepts.
+    def excerpt(self, mentions: Iterable[int], limit: int) -> str:
+        """The whole text when it is at most `limit` characters; else the sentences of these mentions.
 
         The first sentence (the title) always stays; what exceeds the limit is left out whole.
         """
         text = self.document.text
         if len(text) <= limit or not self.spans:
             return text[:limit]
-        chosen = {0} | {self._sentence(place) for c in concepts for place in self._places(c)}
+        chosen = {0} | {self._sentence(self.document.mentions[index].start) for index in mentions}
         kept: list[str] = []
         room = limit
         for index in sorted(chosen):

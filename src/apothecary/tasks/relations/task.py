@@ -187,9 +187,17 @@ def _find_concepts(document: Document, bound: Bound, notes: Notes) -> Flow[Docum
     # A question whose answer could not be accepted whatever it says is not asked.
     hopeless = settings.decide == "log_odds" and {needed.get(k, 0.0) for k in ("=", "<>")} == {NEVER}
     text = evidence.split(document)
-    shown = text.excerpt([], settings.window)
+    places: dict[str, list[int]] = {}
+    for index, mention in enumerate(document.mentions):
+        places.setdefault(mention.text, []).append(index)
     every = (
-        NamePair(document, shown, each.type, first, second)
+        NamePair(
+            document,
+            text.excerpt(places[first] + places[second], settings.window),
+            each.type,
+            first,
+            second,
+        )
         for each in names
         for first, second in name_pairs(each, "none" if hopeless else settings.names)
     )
@@ -235,7 +243,9 @@ def _find_relations(
     # A concept without a name (a corpus may relate an id that it never marks) cannot be asked about.
     kept = [c for c in document.concepts if c.names and not (dropped and c.broader_than)]
     every = (
-        Pair(document, text.excerpt([head, tail], bound.settings.window), template, head, tail)
+        Pair(
+            document, text.excerpt(head.mentions + tail.mentions, bound.settings.window), template, head, tail
+        )
         for template in bound.schema.templates
         for head in kept
         if head.type == template.head
