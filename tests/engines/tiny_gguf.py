@@ -18,11 +18,11 @@ TEMPLATE = (
 )
 
 
-def write_tiny_gguf(path: Path, *, seed: int = 0) -> Path:
+def write_tiny_gguf(path: Path, *, seed: int = 0, context: int = CONTEXT) -> Path:
     """Write the model; equal seeds give equal files."""
     writer = gguf.GGUFWriter(str(path), "llama")
     size = _vocabulary(writer)
-    writer.add_context_length(CONTEXT)
+    writer.add_context_length(context)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(LAYERS)
     writer.add_feed_forward_length(INNER)
