@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.strategies import documents
 
 from apothecary.documents import (
     Argument,
@@ -20,6 +19,7 @@ from apothecary.documents import (
     Status,
 )
 from apothecary.errors import ApothecaryError, FormatError, OffsetError
+from tests.strategies import documents
 
 GOOD = Document(
     "d",

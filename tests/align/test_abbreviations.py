@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.strategies import texts
 
 from apothecary.align.abbreviations import abbreviations
+from tests.strategies import texts
 
 
 def pairs(text: str) -> list[tuple[str, str]]:

@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.strategies import texts
 
 from apothecary.align.folding import fold
 from apothecary.align.locate import locate
+from tests.strategies import texts
 
 WORDS = st.text(st.sampled_from("bdfghjkmpqtvwxyz"), min_size=4, max_size=9)
 

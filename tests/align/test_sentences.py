@@ -2,9 +2,9 @@
 
 import pytest
 from hypothesis import example, given, settings
-from tests.strategies import texts
 
 from apothecary.align.sentences import sentences
+from tests.strategies import texts
 
 
 def pieces(text: str) -> list[str]:

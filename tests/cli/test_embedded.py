@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.test_extract import GOLD
-from tests.engines.tiny_gguf import write_tiny_gguf
 
 from apothecary.cli.main import main
+from tests.cli.test_extract import GOLD
+from tests.engines.tiny_gguf import write_tiny_gguf
 
 
 @pytest.fixture

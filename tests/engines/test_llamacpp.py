@@ -15,7 +15,6 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engines.tiny_gguf import CONTEXT, write_tiny_gguf
 
 from apothecary.engines.cache import reply_key
 from apothecary.engines.llamacpp import LlamaCpp, open_llamacpp
@@ -33,6 +32,7 @@ from apothecary.messages import (
     Reply,
     Request,
 )
+from tests.engines.tiny_gguf import CONTEXT, write_tiny_gguf
 
 pytest.importorskip("xllamacpp", reason="the extra 'cpu' is not installed")
 

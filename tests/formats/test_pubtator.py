@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.strategies import documents, pubtator_documents
 
 from apothecary.documents import Argument, Concept, Document, Mention, Passage, Relation, Span
 from apothecary.errors import DataError, FormatError, OffsetError
 from apothecary.formats.pubtator import dumps, losses, read
+from tests.strategies import documents, pubtator_documents
 
 HEAD = "10|t|Lithium tremor.\n10|a|A newborn shook after lithium.\n"
 LITHIUM = "10\t0\t7\tLithium\tChemical\tD008094\n"

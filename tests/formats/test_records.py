@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.strategies import documents
 
 from apothecary.documents import Document, Passage
 from apothecary.errors import DataError, FormatError, OffsetError
 from apothecary.formats.records import from_record, read, to_record, write
+from tests.strategies import documents
 
 RECORD = {
     "id": "d1",

@@ -4,13 +4,13 @@ import json
 from importlib.resources import files
 
 import pytest
-from tests.walking import walk
 
 from apothecary.documents import Document, Passage
 from apothecary.errors import UsageError
 from apothecary.messages import EngineInfo, Failure, Reply, Request
 from apothecary.tasks import catalog
 from apothecary.tasks.flow import Extraction, Job, ScoreOptions, Task
+from tests.walking import walk
 
 TASKS = [catalog.load(name) for name in catalog.names()]
 EACH = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)

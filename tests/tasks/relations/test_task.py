@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Mapping
 
 import pytest
-from tests.walking import walk
 
 from apothecary.documents import Argument, Concept, Document, Mention, Passage, Relation, Span
 from apothecary.errors import DataError, FormatError, UsageError
@@ -24,6 +23,7 @@ from apothecary.messages import (
 )
 from apothecary.tasks.catalog import load
 from apothecary.tasks.flow import Extraction
+from tests.walking import walk
 
 TEXT = "Druga causes rash. Drugb (DB) relieved the rash. No fever was seen after DB."
 NAMES = {"Chemical": ["Druga", "Drugb", "DB"], "Disease": ["rash", "fever"], "Gene": ["xyz1"]}
