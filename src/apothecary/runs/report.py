@@ -1,7 +1,7 @@
 """The report of a run: one HTML file that needs no network.
 
 The records are embedded as JSON in which nothing can end the script element; the page turns them
-into text nodes only. Long runs show their first documents and say how many are left out.
+into text nodes only. Long runs show their first documents and problems and say how many are left out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import islice
@@ -44,13 +45,19 @@ class ReportInput:
 
 def write_report(path: Path, report: ReportInput, *, max_documents: int = 200) -> None:
     """Write the page whole or not at all. Raises RunError."""
+    page = render(report, max_documents=max_documents)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(render(report, max_documents=max_documents), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"cannot write the report: {error.strerror}", where=str(path)) from error
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise RunError(
+            f"cannot write the report: {error.strerror}",
+            where=str(path),
+            hint="check the folder and its disk",
+        ) from error
 
 
 def render(report: ReportInput, *, max_documents: int = 200) -> str:
@@ -68,6 +75,7 @@ def render(report: ReportInput, *, max_documents: int = 200) -> str:
     counts["problems"] = len(first_errors) + sum(1 for _ in errors)
     ids = {str(record.get("id")) for record in shown}
     data = {
+        "title": report.title,
         "manifest": report.manifest,
         "ledger": report.ledger,
         "scores": report.scores,
@@ -82,21 +90,27 @@ def render(report: ReportInput, *, max_documents: int = 200) -> str:
         "title": html.escape(report.title),
         "policy": _policy(style, *scripts.values()),
         "style": style,
-        "table": _plain_table(shown),
+        "plain": _plain(shown, counts),
         "data": embed(data),
         **scripts,
     }
     # One pass: what is put in is never read as a slot.
-    return SLOT.sub(lambda slot: slots[slot[1]], _asset("report.html"))
+    page = SLOT.sub(lambda slot: slots[slot[1]], _asset("report.html"))
+    # A lone surrogate, from a model's reply or a file's name, has no UTF-8 form. One character stays
+    # one character, so that offsets still hold.
+    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def embed(value: object) -> str:
-    """JSON that can stand in a script element: no character of it can end or open markup."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """JSON that can stand in a script element: no character of it can end or open markup.
+
+    A number that is not finite becomes null: the JSON that browsers read has no name for it.
+    """
+    finite = json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)
+    text = json.dumps(finite, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
-    # A lone surrogate from a model's reply has no UTF-8 form.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text
 
 
 def _asset(name: str) -> str:
@@ -106,7 +120,10 @@ def _asset(name: str) -> str:
 def _policy(style: str, *scripts: str) -> str:
     """Only our own style and scripts run, by their hashes; nothing is ever fetched."""
     allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
-    return f"default-src 'none'; base-uri 'none'; script-src {allowed}; style-src 'sha256-{_digest(style)}'"
+    return (
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; "
+        f"script-src {allowed}; style-src 'sha256-{_digest(style)}'"
+    )
 
 
 def _digest(text: str) -> str:
@@ -117,22 +134,33 @@ def _size(value: object) -> int:
     return len(value) if isinstance(value, list) else 0
 
 
-def _plain_table(records: Iterable[Mapping[str, object]]) -> str:
-    """The relations as a bare table, for readers without JavaScript."""
+def _plain(records: Iterable[Mapping[str, object]], counts: Mapping[str, int]) -> str:
+    """Counts and a bare table of relations, for readers without JavaScript."""
     rows = [
-        f"<tr><td>{html.escape(str(record.get('id')))}</td><td>{html.escape(str(relation.get('type')))}</td>"
-        f"<td>{html.escape('; '.join(_arguments(record, relation)))}</td></tr>"
+        [str(record.get("id")), str(relation.get("type")), "; ".join(_participants(record, relation))]
         for record in records
         for relation in _rows(record.get("relations"))
     ]
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     head = "<tr><th>document</th><th>relation</th><th>between</th></tr>"
-    return f"<table>{head}{''.join(rows)}</table>"
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<p>The run: {said}.</p><table>{head}{body}</table>"
 
 
-def _arguments(record: Mapping[str, object], relation: Mapping[str, object]) -> list[str]:
-    names = {concept.get("id"): concept.get("names") for concept in _rows(record.get("concepts"))}
-    found = [names.get(argument.get("concept")) for argument in _rows(relation.get("arguments"))]
-    return [str(each[0]) if isinstance(each, list) and each else "?" for each in found]
+def _participants(record: Mapping[str, object], relation: Mapping[str, object]) -> list[str]:
+    """A name for each argument; where there are no arguments, the first strings of head and tail."""
+    names = {str(concept.get("id")): concept.get("names") for concept in _rows(record.get("concepts"))}
+    arguments = [str(argument.get("concept")) for argument in _rows(relation.get("arguments"))]
+    if arguments:
+        return [_first(names.get(concept), concept) for concept in arguments]
+    sides = [relation.get(role) for role in ("head", "tail")]
+    return [_first(side.get("texts"), "?") for side in sides if isinstance(side, Mapping)]
+
+
+def _first(names: object, otherwise: str) -> str:
+    return str(names[0]) if isinstance(names, list) and names else otherwise
 
 
 def _rows(value: object) -> list[Mapping[str, object]]:

@@ -1,137 +1,212 @@
 "use strict";
-/* The page: filters, documents, relation cards, gold comparison, keys. Drawing is in render.js. */
+/* The page: head, filters, documents, relation cards, comparison with gold, keys. Drawing is in render.js. */
 
-const DATA = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const list = (value) => (Array.isArray(value) ? value : []);
-const percent = (value) => (typeof value === "number" ? (100 * value).toFixed(1) : "-");
-const number = (value) => (typeof value === "number" ? value.toLocaleString("en") : "-");
-const TYPES = [...new Set(DATA.documents.flatMap((d) => list(d.mentions).map((m) => m.type)))].sort();
-const RELATION_TYPES = [...new Set(DATA.documents.flatMap((d) => list(d.relations).map((r) => r.type)))].sort();
-const ERRORS = new Map();
-DATA.errors.forEach((row) => ERRORS.set(row.id, [...(ERRORS.get(row.id) || []), row]));
+const rows = (value) => list(value).filter((row) => row && typeof row === "object");
+const said = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const texts = (value) => list(value).map(said);
+const isNumber = (value) => typeof value === "number";
+const percent = (value) => (isNumber(value) ? (100 * value).toFixed(1) : "–");
+const decimals = (value) => (isNumber(value) ? value.toFixed(2) : "–");
+const count = (value) => (isNumber(value) ? value.toLocaleString("en") : "–");
+const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+const distinct = (values) => [...new Set(values)];
 
-const state = { visible: [], record: null, relation: -1, all: true, pinned: null, parts: new Map() };
+const DATA = JSON.parse($("data").textContent);
+const DOCUMENTS = rows(DATA.documents).map(tidy);
+const TYPES = distinct(DOCUMENTS.flatMap((d) => d.mentions.map((m) => m.type))).sort();
+const RELATION_TYPES = distinct(DOCUMENTS.flatMap((d) => d.relations.map((r) => r.type))).sort();
+const PROBLEMS = new Map();
+rows(DATA.errors).forEach((row) => PROBLEMS.set(said(row.id), [...(PROBLEMS.get(said(row.id)) || []), row]));
+const searchable = new Map();
+const state = { visible: [], record: null, view: null, relation: -1, all: true, pinned: null };
 
-function table(headings, rows) {
-  const head = element("tr", {}, ...headings.map((h) => element("th", { scope: "col" }, h)));
-  const body = rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell instanceof Node ? cell : String(cell)))));
-  return element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...body)));
+/** A record with every list in place, whatever it left out. Mentions keep their positions. */
+function tidy(record) {
+  const objects = (value) => list(value).map((row) => (row && typeof row === "object" ? row : {}));
+  return {
+    ...record, id: said(record.id), text: said(record.text), passages: rows(record.passages),
+    mentions: objects(record.mentions).map((m) => ({ ...m, type: said(m.type), ids: texts(m.ids) })),
+    concepts: rows(record.concepts).map((c) => ({
+      ...c, id: said(c.id), type: said(c.type), names: texts(c.names), ids: texts(c.ids),
+      mentions: list(c.mentions), broader_than: texts(c.broader_than),
+    })),
+    relations: rows(record.relations).map((r) => ({
+      ...r, type: said(r.type), arguments: rows(r.arguments), evidence: rows(r.evidence),
+      origin: r.origin || {}, status: r.status || {},
+    })),
+  };
 }
 
-function folded(title, rows, content) {
-  return rows.length ? element("details", {}, element("summary", {}, `${title} (${rows.length})`), content(rows)) : null;
+function table(headings, body) {
+  const row = (kind, attributes, cells) => element("tr", {}, ...cells.map((cell) => element(kind, attributes, cell instanceof Node ? cell : said(cell))));
+  return element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table" }, element("table", {},
+    element("thead", {}, row("th", { scope: "col" }, headings)), element("tbody", {}, ...body.map((cells) => row("td", {}, cells)))));
+}
+
+/** A closed section whose content is made when it is first opened. */
+function folded(title, make, open = false) {
+  const box = element("details", {}, element("summary", {}, title));
+  box.addEventListener("toggle", () => { if (box.open && box.children.length === 1) box.append(make()); });
+  box.open = open;
+  return box;
+}
+
+function button(attributes, onClick, ...children) {
+  const node = element("button", { type: "button", ...attributes }, ...children);
+  node.addEventListener("click", onClick);
+  return node;
 }
 
 /* --- the head of the page --- */
 
 function showHead() {
-  const { manifest, counts, ledger } = DATA;
+  const { manifest, ledger } = DATA;
   const identity = manifest.identity || {};
-  const engines = [...new Set(Object.values(identity.engines || {}).map((e) => e.name))].join(", ");
-  $("status").textContent = manifest.status || "unknown";
+  const engines = Object.values(identity.engines || {}).map((e) => said(e.name) + (e.digest ? ` (${said(e.digest).slice(0, 12)})` : ""));
+  const when = (value) => said(value).replace(/T(\d\d:\d\d)\S*$/, " $1 UTC");
+  $("status").textContent = said(manifest.status) || "status unknown";
   $("status").classList.add(manifest.status === "complete" ? "good" : "bad");
-  $("about").textContent = [manifest.task && `Task ${manifest.task}`, engines && `engine ${engines}`, manifest.started]
-    .filter(Boolean).join(" · ");
-  for (const [name, value] of Object.entries(counts)) {
-    $("counts").append(element("div", {}, element("dt", {}, name), element("dd", {}, number(value))));
+  $("about").textContent = [
+    manifest.task && `Task ${said(manifest.task)}`, distinct([...engines, said(manifest.engine), said(manifest.model)]).filter(Boolean).join(", "),
+    manifest.started && `started ${when(manifest.started)}`, identity.version && `apothecary ${said(identity.version)}`,
+  ].filter(Boolean).join(" · ");
+  const failed = (manifest.counts || {}).failed;
+  for (const [name, value] of Object.entries({ ...DATA.counts, ...(failed ? { failed } : {}) })) {
+    $("counts").append(element("div", {}, element("dt", {}, name), element("dd", {}, count(value))));
   }
-  const left = counts.documents - DATA.documents.length;
-  if (left > 0) {
-    $("shown").hidden = false;
-    $("shown").textContent = `Shown are the first ${DATA.documents.length} documents; ${number(left)} more are in predictions.jsonl.`;
-  }
-  showCost(ledger);
-  showScores(DATA.scores);
-  const settings = JSON.stringify({ ...identity, inputs: manifest.inputs, started: manifest.started, finished: manifest.finished, platform: manifest.platform, python: manifest.python }, null, 2);
-  $("origin").lastElementChild.append(element("pre", {}, settings));
+  const left = DATA.counts.documents - DOCUMENTS.length;
+  if (left > 0) notice(`This page shows the first ${count(DOCUMENTS.length)} of ${plural(DATA.counts.documents, "document")}; the other ${count(left)} are in predictions.jsonl.`);
+  const figures = figuresOf(DATA.scores);
+  const wide = !matchMedia("(max-width: 760px)").matches;
+  $("panels").append(...[
+    figures.length && folded(scoreTitle(figures), () => element("div", { class: "scores" }, ...figures.map(scoreCard)), wide && figures.length <= 4),
+    folded("What it took", () => costTable(ledger)),
+    folded("Where it comes from", () => element("pre", { tabindex: 0 }, JSON.stringify(manifest, null, 2))),
+    DATA.counts.problems && folded(`Problems (${count(DATA.counts.problems)})`, allProblems),
+  ].filter(Boolean));
 }
 
-function showCost(ledger) {
+function notice(text) {
+  $("notices").append(element("p", { class: "notice", role: "status" }, text));
+}
+
+function allProblems() {
+  const shown = rows(DATA.errors);
+  const left = DATA.counts.problems - shown.length;
+  return element("div", {},
+    left > 0 ? element("p", { class: "notice" }, `The first ${count(shown.length)} of ${count(DATA.counts.problems)}; the other ${count(left)} are in errors.jsonl.`) : null,
+    problemTable(shown, true));
+}
+
+function problemTable(problems, withId) {
+  const known = new Set(DOCUMENTS.map((d) => d.id));
+  const link = (id) => (known.has(id) ? element("a", { href: hashOf(id) }, id) : `${id} (not shown)`);
+  const raw = (value) => (said(value) ? element("details", {}, element("summary", {}, "raw reply"), element("pre", {}, said(value))) : "");
+  return table([...(withId ? ["document"] : []), "step", "about", "kind", "message", "reply"], problems.map((r) =>
+    [...(withId ? [link(said(r.id))] : []), r.step, r.subject, r.kind, r.message, raw(r.raw)]));
+}
+
+function costTable(ledger) {
+  const round = (value, per) => count(Math.round(10 * (value || 0) / per) / 10);
   const row = (name, spent, per = 1) => [
-    name, number(Math.round(10 * (spent.calls || 0) / per) / 10), number(Math.round(10 * (spent.cache_hits || 0) / per) / 10),
-    number(Math.round((spent.prompt_tokens || 0) / per)),
-    spent.prompt_tokens ? `${Math.round(100 * spent.cached_tokens / spent.prompt_tokens)} %` : "-",
-    number(Math.round((spent.completion_tokens || 0) / per)), ((spent.seconds || 0) / per).toFixed(1),
+    name, round(spent.calls, per), round(spent.cache_hits, per), round(spent.prompt_tokens, per),
+    spent.prompt_tokens ? `${Math.round(100 * (spent.cached_tokens || 0) / spent.prompt_tokens)} %` : "–",
+    round(spent.completion_tokens, per), round(spent.seconds, per),
   ];
-  const rows = Object.entries(ledger.steps || {}).map(([name, spent]) => row(name, spent));
-  rows.push(row("all", ledger));
-  if (ledger.documents) rows.push(row("per document", ledger, ledger.documents));
-  $("cost").lastElementChild.append(table(["step", "calls", "cached replies", "prompt tokens", "from prefix cache", "new tokens", "seconds"], rows));
+  const body = [...Object.entries(ledger.steps || {}).map(([name, spent]) => row(name, spent)), row("all steps", ledger)];
+  if (ledger.documents) body.push(row("per document", ledger, ledger.documents));
+  return table(["step", "calls", "from reply cache", "prompt tokens", "of these from prefix cache", "new tokens", "seconds"], body);
 }
 
-function microFigures(scores) {
-  if (!scores) return [];
-  const parts = scores.evaluators || Object.fromEntries(Object.entries(scores).filter(([, v]) => v && v.micro));
-  return Object.entries(parts).map(([name, value]) => [name, value.micro || {}]);
+/** Whatever has an F1 or an interval among scores of any task: [{name, values: {figure: {value, low, high}}, counts}]. */
+function figuresOf(scores, path = []) {
+  if (!scores || typeof scores !== "object" || path.length > 3) return [];
+  const name = path.filter((key) => key !== "evaluators" && key !== "micro").join(" ").replaceAll("_", " ");
+  const interval = scores.interval || {};
+  if (isNumber(scores.f1)) {
+    const values = ["precision", "recall", "f1"].filter((key) => isNumber(scores[key])).map((key) => [key, { ...interval[key], value: scores[key] }]);
+    return [{ name, values, counts: scores }];
+  }
+  if (isNumber(scores.value)) return [{ name, values: [["value", scores]], counts: {} }];
+  return Object.entries(scores).filter(([key]) => !/^(by_type|macro|interval|errors)/.test(key)).flatMap(([key, value]) => figuresOf(value, [...path, key]));
 }
 
-function showScores(scores) {
-  const figures = microFigures(scores);
-  if (!figures.length) return;
-  $("scores").hidden = false;
-  $("scores").open = true;
-  const rows = figures.map(([name, micro]) => [
-    name, percent(micro.precision), percent(micro.recall), percent(micro.f1), whisker(micro),
-    number(micro.tp), number(micro.fp), number(micro.fn),
-  ]);
-  $("scores").lastElementChild.append(
-    table(["", "precision", "recall", "F1", "0 to 100, 95 % interval", "right", "wrong", "missed"], rows));
+function scoreTitle(figures) {
+  const [key, figure] = figures[0].values.at(-1);
+  return `Scores against the annotation: ${figures[0].name}${key === "f1" ? " F1" : ""} ${percent(figure.value)}${isNumber(figure.low) ? ` (${percent(figure.low)}–${percent(figure.high)})` : ""}`;
 }
 
-/** F1 as a dot with its interval, on a scale from 0 to 1. */
-function whisker(micro) {
-  const name = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(name, "svg");
-  const interval = (micro.interval || {}).f1;
-  svg.setAttribute("viewBox", "0 0 120 16");
-  svg.setAttribute("class", "whisker");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", interval ? `${percent(interval.low)} to ${percent(interval.high)}` : percent(micro.f1));
-  const add = (kind, attributes) => {
-    const node = document.createElementNS(name, kind);
-    Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
-    svg.append(node);
-  };
-  add("line", { x1: 4, x2: 116, y1: 8, y2: 8, class: "axis" });
-  if (interval) add("line", { x1: 4 + 112 * interval.low, x2: 4 + 112 * interval.high, y1: 8, y2: 8, class: "interval" });
-  add("circle", { cx: 4 + 112 * (micro.f1 || 0), cy: 8, r: 3.5, class: "dot" });
+function scoreCard({ name, values, counts }) {
+  const label = (key) => ({ f1: "F1", value: "" }[key] ?? key);
+  return element("div", { class: "score" }, element("h3", {}, name),
+    ...values.flatMap(([key, figure]) => [element("span", {}, label(key)), bar(figure),
+      element("span", { class: "figure" }, percent(figure.value), isNumber(figure.low) ? element("small", {}, ` ${percent(figure.low)}–${percent(figure.high)}`) : null)]),
+    isNumber(counts.tp) ? element("p", { class: "quiet" }, `${count(counts.tp)} right · ${count(counts.fp)} wrong · ${count(counts.fn)} missed`) : null);
+}
+
+/** A bar from 0 to 1 with its interval as a whisker. */
+function bar({ value, low, high }) {
+  const at = (x) => 100 * Math.min(1, Math.max(0, x));
+  const svg = svgElement("svg", { viewBox: "0 0 100 12", preserveAspectRatio: "none", class: "bar-plot", "aria-hidden": "true" });
+  svg.append(svgElement("rect", { x: 0, y: 3, width: 100, height: 6, class: "axis" }), svgElement("rect", { x: 0, y: 3, width: at(value), height: 6, class: "value" }));
+  if (isNumber(low) && isNumber(high)) {
+    svg.append(svgElement("path", { d: `M ${at(low)} 6 H ${at(high)} M ${at(low)} 2 V 10 M ${at(high)} 2 V 10`, class: "whisker" }));
+  }
   return svg;
 }
 
 /* --- the list of documents --- */
 
+const hashOf = (id) => `#doc=${encodeURIComponent(id)}`;
+const least = () => Number($("confidence").value) || 0;
+
+/** Does a relation pass the filters? One without a confidence does. */
+function passes(relation) {
+  const kind = $("relation-type").value;
+  return (!kind || relation.type === kind) && (!isNumber(relation.confidence) || relation.confidence >= least());
+}
+
+function searchText(record) {
+  if (!searchable.has(record)) {
+    const sides = record.relations.flatMap((r) => [r.head, r.tail]).filter(Boolean).flatMap((s) => [...texts(s.texts), ...texts(s.ids)]);
+    const named = record.concepts.flatMap((c) => [...c.names, ...c.ids]);
+    searchable.set(record, [record.id, record.text, ...named, ...sides, ...record.mentions.flatMap((m) => m.ids)].join("\n").toLowerCase());
+  }
+  return searchable.get(record);
+}
+
 function matches(record) {
   const wanted = $("filter").value.trim().toLowerCase();
-  const relations = list(record.relations);
-  const least = Number($("confidence").value) || 0;
-  const kind = $("relation-type").value;
-  const sure = relations.filter((r) => (!kind || r.type === kind) && (r.confidence === undefined || r.confidence >= least));
-  return (!wanted || `${record.id}\n${record.text || ""}`.toLowerCase().includes(wanted))
-    && (!$("mention-type").value || list(record.mentions).some((m) => m.type === $("mention-type").value))
-    && (!kind || sure.length > 0) && (least === 0 || sure.length > 0)
-    && (!$("with-relations").checked || relations.length > 0)
-    && (!$("with-problems").checked || ERRORS.has(record.id) || list(record.incomplete).length > 0);
+  const kind = $("mention-type").value;
+  const about = $("with-relations").checked || $("relation-type").value || least() > 0;
+  return (!wanted || searchText(record).includes(wanted))
+    && (!kind || record.mentions.some((m) => m.type === kind))
+    && (!about || record.relations.some(passes))
+    && (!$("with-problems").checked || PROBLEMS.has(record.id) || list(record.incomplete).length > 0);
 }
 
 function showList() {
-  state.visible = DATA.documents.filter(matches);
-  $("matches").textContent = `${state.visible.length} of ${DATA.documents.length} documents`;
+  state.visible = DOCUMENTS.filter(matches);
+  $("matches").textContent = `${count(state.visible.length)} of ${plural(DOCUMENTS.length, "document")}`;
   $("list").replaceChildren(...state.visible.map((record) => {
-    const title = Array.from((record.text || "").trim()).slice(0, 90).join("");
-    const tags = [`${list(record.relations).length} relations`];
-    if (ERRORS.has(record.id)) tags.push(`${ERRORS.get(record.id).length} problems`);
-    const link = element("a", { href: `#doc=${encodeURIComponent(record.id)}`, "data-id": record.id },
-      element("strong", {}, record.id), element("span", {}, title), element("small", {}, tags.join(" · ")));
-    return element("li", {}, link);
+    const problems = (PROBLEMS.get(record.id) || []).length;
+    return element("li", {}, element("a", { href: hashOf(record.id), "data-id": record.id },
+      element("strong", {}, record.id || "without id"), element("span", {}, Array.from(record.text.trim()).slice(0, 90).join("")),
+      element("small", {}, plural(record.relations.length, "relation"), problems ? element("em", {}, ` · ${plural(problems, "problem")}`) : null)));
   }));
   markCurrent();
 }
 
 function markCurrent() {
+  const place = state.visible.indexOf(state.record);
+  $("place").textContent = place < 0 ? "" : `${place + 1} of ${state.visible.length}`;
+  $("previous").disabled = place <= 0;
+  $("next").disabled = place === state.visible.length - 1;
   document.querySelectorAll("#list a").forEach((link) => {
-    const current = state.record && link.dataset.id === state.record.id;
-    link.toggleAttribute("aria-current", Boolean(current));
+    const current = Boolean(state.record) && link.dataset.id === state.record.id;
+    if (current) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
     // Only the list may scroll, not the page.
     if (current) $("list").scrollTop = link.parentNode.offsetTop - $("list").offsetTop - 40;
   });
@@ -140,222 +215,298 @@ function markCurrent() {
 function move(step) {
   const place = state.visible.indexOf(state.record);
   const next = state.visible[Math.min(state.visible.length - 1, Math.max(0, place + step))];
-  if (next) location.hash = `doc=${encodeURIComponent(next.id)}`;
+  if (next) location.hash = hashOf(next.id);
 }
 
 /* --- one document --- */
 
-function conceptOf(record, id) {
-  return list(record.concepts).find((concept) => concept.id === id);
-}
-
-function nameOf(record, id) {
-  const concept = conceptOf(record, id);
-  return concept && list(concept.names).length ? concept.names[0] : id;
-}
+const conceptOf = (record, id) => record.concepts.find((concept) => concept.id === said(id));
+const nameOf = (record, id) => (conceptOf(record, id) || { names: [] }).names[0] || said(id) || "?";
 
 function mentionLabel(record, index) {
   const mention = record.mentions[index];
-  const concept = list(record.concepts).find((c) => list(c.mentions).includes(index));
-  const names = concept ? concept.names.join(", ") : mention.text;
-  return [`${mention.type}: ${names}`, list(mention.ids).join(" "), mention.alignment && `found: ${mention.alignment}`]
-    .filter(Boolean).join(" · ");
+  const concept = record.concepts.find((c) => c.mentions.includes(index));
+  const others = concept ? concept.names.filter((name) => name !== mention.text) : [];
+  return [
+    `${said(mention.text)} (${mention.type || "no type"})`, others.length && `also ${others.join(", ")}`, mention.ids.join(" "),
+    mention.alignment && `found: ${said(mention.alignment)}`, isNumber(mention.confidence) && `confidence ${decimals(mention.confidence)}`,
+  ].filter(Boolean).join(" · ");
+}
+
+/** The document that the address asks for; the first one when it asks for none. */
+function wanted() {
+  const found = location.hash.match(/^#doc=(.*)$/);
+  if (!found) return state.record || state.visible[0] || DOCUMENTS[0];
+  let id = found[1];
+  try { id = decodeURIComponent(id); } catch { /* A hand-made address: taken as it is. */ }
+  const record = DOCUMENTS.find((d) => d.id === id);
+  if (!record) $("live").textContent = `Document ${id} is not on this page.`;
+  return record || state.record || state.visible[0] || DOCUMENTS[0];
 }
 
 function showDocument() {
-  const id = decodeURIComponent((location.hash.match(/^#doc=(.*)$/) || [])[1] || "");
-  const record = DATA.documents.find((d) => String(d.id) === id) || state.visible[0] || DATA.documents[0];
-  if (!record) {
-    $("document-title").textContent = "No documents";
+  const record = wanted();
+  if (!record || record === state.record) {
+    if (!record) { $("document-title").textContent = "No documents"; $("previous").disabled = $("next").disabled = true; }
     return;
   }
+  if (state.view) state.view.remove();
   Object.assign(state, { record, relation: -1, pinned: null });
-  $("document-title").textContent = `Document ${record.id}`;
-  $("body").replaceChildren();
-  state.parts = renderText($("body"), record, TYPES, (index) => mentionLabel(record, index));
-  $("legend").replaceChildren(...TYPES.map((type) => element("span", { class: "key" }, element("mark", { class: typeClass(TYPES, type) }, type))));
-  showSide(record);
+  $("document-title").replaceChildren(element("span", { class: "word" }, "Document "), record.id || "without id");
+  state.view = renderDocument($("text"), record, { types: TYPES, label: (index) => mentionLabel(record, index), onMention });
+  $("text").hidden = !record.text;
+  const types = TYPES.filter((type) => record.mentions.some((m) => m.type === type));
+  $("legend").replaceChildren(...types.map((type) => element("span", { class: "key" }, element("span", { class: typeClass(TYPES, type) }, type || "no type"))));
+  showSide();
+  showConcepts(record);
   showDetails(record);
   markCurrent();
-  redraw();
+  $("live").textContent = `Document ${record.id}, ${plural(record.relations.length, "relation")}`;
 }
 
-/** Gold pairs of a document: type, names of both sides; and whether a predicted relation is among them. */
-function goldRelations(record) {
-  const gold = DATA.gold[record.id];
-  if (!gold) return null;
-  const names = new Map(list(gold.concepts).map((c) => [c.id, new Set([...list(c.names), ...list(c.ids)].map((n) => n.toLowerCase()))]));
-  return list(gold.relations).map((r) => ({
-    type: r.type, ids: list(r.arguments).map((a) => a.concept), names: list(r.arguments).map((a) => names.get(a.concept) || new Set()),
-  }));
+/* --- relations --- */
+
+/** Who takes part: [{role, concept, names, ids, broader}], from arguments, or from head and tail where there are none. */
+function participants(record, relation) {
+  const side = (role) => relation[role] || {};
+  if (rows(relation.arguments).length) {
+    return relation.arguments.map((a) => {
+      const concept = conceptOf(record, a.concept) || { names: texts(side(a.role).texts), ids: texts(side(a.role).ids) };
+      return { role: said(a.role), concept: conceptOf(record, a.concept), names: concept.names, ids: concept.ids, id: said(a.concept), broader: side(a.role).broader };
+    });
+  }
+  return ["head", "tail"].filter((role) => relation[role]).map((role) =>
+    ({ role, names: texts(side(role).texts), ids: texts(side(role).ids), id: "", broader: side(role).broader }));
 }
 
-function fits(record, relation, gold) {
-  const sides = list(relation.arguments).map((a) => {
-    const concept = conceptOf(record, a.concept) || {};
-    return [...list(concept.names), ...list(concept.ids)].map((n) => n.toLowerCase());
+const keysOf = (side) => [...side.names, ...side.ids].map((name) => name.toLowerCase().replace(/^mesh:/, ""));
+
+/** The annotation of a document: relations with their sides, and every name that it knows. Null: there is none. */
+function goldOf(record) {
+  if (!Object.hasOwn(DATA.gold, record.id)) return null;
+  const gold = tidy(DATA.gold[record.id]);
+  const relations = gold.relations.map((relation) => ({ type: relation.type, sides: participants(gold, relation).map((side) => ({ ...side, keys: new Set(keysOf(side)) })) }));
+  return { relations, known: new Set(gold.concepts.flatMap(keysOf)) };
+}
+
+/** Do they agree? Same type, and each side of gold finds a side of its own that shares its role and a name or id. */
+function fits(type, sides, gold) {
+  if (gold.type !== type || gold.sides.length !== sides.length) return false;
+  const free = [...sides];
+  return gold.sides.every((goldSide) => {
+    const place = free.findIndex((side) => side.role === goldSide.role && keysOf(side).some((key) => goldSide.keys.has(key)));
+    if (place >= 0) free.splice(place, 1);
+    return place >= 0;
   });
-  return gold.type === relation.type && sides.length === gold.names.length
-    && sides.every((side, i) => side.some((name) => gold.names[i].has(name)));
 }
 
-function showSide(record) {
-  const gold = goldRelations(record);
-  const relations = list(record.relations);
-  const cards = relations.map((relation, index) => relationCard(record, relation, index, gold));
-  const missed = gold ? gold.filter((g) => !relations.some((r) => fits(record, r, g))) : [];
-  const goldRecord = DATA.gold[record.id] || {};
-  $("side").replaceChildren(
-    element("h2", {}, `Relations (${relations.length})`),
-    relations.length ? element("label", { class: "check" }, element("input", { id: "all-arcs", type: "checkbox", checked: state.all }), " all arcs") : null,
-    ...cards,
-    relations.length ? null : element("p", { class: "quiet" }, "None was found."),
+function verdictOf(record, relation, gold) {
+  const sides = participants(record, relation);
+  if (gold.relations.some((g) => fits(relation.type, sides, g))) return ["good", "in the annotation"];
+  const strange = sides.some((side) => !keysOf(side).some((key) => gold.known.has(key)));
+  return strange ? ["quiet", "not comparable", "A concept of it has no counterpart in the annotation."] : ["bad", "not in the annotation"];
+}
+
+function showSide() {
+  const { record } = state;
+  const gold = goldOf(record);
+  const shown = record.relations.map((relation, index) => [relation, index]).filter(([relation]) => passes(relation));
+  const hidden = record.relations.length - shown.length;
+  const all = element("input", { id: "all-arcs", type: "checkbox" });
+  all.checked = state.all;
+  all.addEventListener("change", () => { state.all = all.checked; showArcs(); });
+  const missed = gold ? gold.relations.filter((g) => !record.relations.some((r) => fits(r.type, participants(record, r), g))) : [];
+  $("side").replaceChildren(...[
+    element("div", { class: "bar" }, element("h2", {}, `Relations (${shown.length})`), shown.length ? element("label", { class: "check" }, all, " all arcs") : null),
+    hidden ? element("p", { class: "quiet" }, `The filter hides ${plural(hidden, "relation")} of this document.`) : null,
+    ...shown.map(([relation, index]) => relationCard(record, relation, index, gold)),
+    record.relations.length ? null : element("p", { class: "quiet" }, "None was found."),
     missed.length ? element("h3", {}, `In the annotation, not found (${missed.length})`) : null,
-    missed.length ? element("ul", { class: "missed" }, ...missed.map((g) => element("li", {}, `${g.type}: ${g.ids.map((id) => nameOf(goldRecord, id)).join(" → ")}`))) : null,
-    element("h2", {}, `Concepts (${list(record.concepts).length})`),
-    element("ul", { class: "concepts" }, ...list(record.concepts).map((concept) => conceptChip(record, concept))),
-  );
-  const box = $("all-arcs");
-  if (box) box.addEventListener("change", () => { state.all = box.checked; redraw(); });
+    missed.length ? element("ul", { class: "missed" }, ...missed.map((g) => element("li", {}, `${g.type}: ${g.sides.map((side) => side.names[0] || side.id).join(" → ")}`))) : null,
+  ].filter(Boolean));
+  showArcs();
 }
 
 function relationCard(record, relation, index, gold) {
-  const facts = [];
-  if (typeof relation.confidence === "number") facts.push(`confidence ${relation.confidence.toFixed(2)}`);
-  const origin = relation.origin || {};
-  if (typeof origin.log_odds === "number") facts.push(`log-odds ${origin.log_odds.toFixed(2)}`);
-  if (list(origin.scenarios).length) facts.push(`scenario ${origin.scenarios.join(", ")}`);
-  if (origin.answer) facts.push(`answer "${origin.answer}"`);
-  const status = relation.status || {};
-  facts.push(...[status.polarity, status.setting].filter((value) => value && value !== "unknown"));
-  const verdict = gold ? gold.some((g) => fits(record, relation, g)) : null;
-  const card = element("div", { class: "card", tabindex: 0, role: "button", "data-relation": index, "aria-pressed": "false" },
-    element("div", { class: "bar" }, element("strong", {}, relation.type),
-      verdict === null ? null : element("span", { class: `badge ${verdict ? "good" : "bad"}` }, verdict ? "in the annotation" : "not in the annotation")),
-    element("dl", { class: "roles" }, ...list(relation.arguments).flatMap((a) => [
-      element("dt", {}, a.role), element("dd", {}, nameOf(record, a.concept))])),
-    element("p", { class: "quiet" }, facts.join(" · ")),
-    ...list(relation.evidence).map((e) => element("blockquote", {}, e.quote)));
+  const { origin, status } = relation;
+  const [kind, verdict, why] = gold ? verdictOf(record, relation, gold) : [];
+  const facts = [
+    isNumber(relation.confidence) && `confidence ${decimals(relation.confidence)}`, isNumber(origin.log_odds) && `log-odds ${decimals(origin.log_odds)}`,
+    ...[status.polarity, status.setting].filter((value) => value && value !== "unknown").map(said),
+    list(origin.scenarios).length && `scenario ${texts(origin.scenarios).join(", ")}`, said(origin.answer) && `raw answer “${said(origin.answer)}”`,
+    ...Object.entries(relation.attributes || {}).map(([key, value]) => `${key} ${said(value)}`),
+  ].filter(Boolean);
+  const roles = participants(record, relation).flatMap((side) => [element("dt", {}, side.role),
+    element("dd", {}, side.names[0] || side.id || "?", side.ids.length ? element("small", {}, ` ${side.ids.join(" ")}`) : null, side.broader ? element("small", {}, " broader term") : null)]);
   const choose = () => chooseRelation(state.relation === index ? -1 : index);
-  card.addEventListener("click", choose);
-  card.addEventListener("keydown", (event) => { if (event.key === "Enter") choose(); });
+  const card = element("article", { class: "card", "data-relation": index },
+    button({ class: "choose bar", "aria-pressed": "false" }, choose, element("strong", {}, relation.type || "no type"), verdict ? element("span", { class: `badge ${kind}`, title: why }, verdict) : null),
+    element("dl", { class: "roles" }, ...roles),
+    element("p", { class: "quiet" }, facts.join(" · ")),
+    ...relation.evidence.map((e) => button({ class: "quote", title: "Show it in the text" }, () => { chooseRelation(index); state.view.showEvidence([[e.start, e.end]], "center"); }, said(e.quote))));
+  card.addEventListener("click", (event) => { if (!event.target.closest("button")) choose(); });
   return card;
 }
 
-function conceptChip(record, concept) {
-  const broader = list(concept.broader_than).map((id) => nameOf(record, id));
-  const chip = element("li", { "data-concept": concept.id },
-    element("span", { class: typeClass(TYPES, concept.type) }, concept.type), " ", list(concept.names).join(", "),
-    list(concept.ids).length ? element("small", {}, ` ${concept.ids.join(" ")}`) : null,
-    broader.length ? element("small", {}, ` broader than ${broader.join(", ")}`) : null);
-  chip.addEventListener("mouseenter", () => light(list(concept.mentions)));
-  chip.addEventListener("mouseleave", () => light(state.pinned));
-  return chip;
+/** The two mentions of two concepts that stand nearest to each other: [index, index], or null. */
+function nearestMentions(record, one, other) {
+  const pairs = one.mentions.flatMap((a) => other.mentions.map((b) => [a, b])).filter(([a, b]) => a !== b && record.mentions[a] && record.mentions[b]);
+  const distance = ([a, b]) => Math.abs(record.mentions[a].start - record.mentions[b].start);
+  return pairs.reduce((best, pair) => (best && distance(best) <= distance(pair) ? best : pair), null);
 }
 
-function showDetails(record) {
-  const pair = (row) => `${nameOf(record, row.head)} → ${nameOf(record, row.tail)}`;
-  const odds = (value) => (typeof value === "number" ? value.toFixed(2) : "-");
-  const rejected = list(record.candidates).filter((row) => !list(row.relations).length);
-  $("details").replaceChildren(...[
-    folded("Problems", ERRORS.get(record.id) || [], (rows) => table(["step", "about", "kind", "message", "reply"],
-      rows.map((r) => [r.step, r.subject || "", r.kind, r.message, element("code", {}, r.raw || "")]))),
-    folded("Names that are not in the text", list(record.unlocated), (rows) => table(["name", "type", "why"], rows.map((r) => [r.text, r.type, r.reason]))),
-    folded("Conflicts", list(record.conflicts), (rows) => table(["kind", "what"], rows.map((r) => [r.kind, r.text]))),
-    folded("Pairs asked about and not accepted", rejected, (rows) => table(["pair", "relation", "answer", "log-odds"],
-      rows.map((r) => [pair(r), r.relation || r.template, r.answer ?? "-", odds(r.log_odds)]))),
-    folded("Names compared", list(record.names), (rows) => table(["first", "", "second", "type"],
-      rows.map((r) => [r.first, r.taken || r.answer, r.second, r.type]))),
-    folded("Repairs of replies", list(record.repairs), (rows) => table(["step", "repair"], rows.map((r) => [r.step, r.repair]))),
-  ].filter(Boolean));
+function linksOf(record, relation, index) {
+  const sides = participants(record, relation).filter((side) => side.concept);
+  const directed = sides.length === 2 && sides[0].role !== sides[1].role;
+  // More than two arguments: a chain, so that an n-ary relation is one line.
+  return sides.slice(1).map((side, i) => nearestMentions(record, sides[i].concept, side.concept)).filter(Boolean)
+    .map(([from, to]) => ({ from, to, directed, label: relation.type, kind: RELATION_TYPES.indexOf(relation.type), strong: index === state.relation }));
 }
 
-/* --- choosing, lighting up, arcs --- */
-
-function links(record) {
-  return list(record.relations).flatMap((relation, index) => {
-    if (!state.all && index !== state.relation) return [];
-    const concepts = list(relation.arguments).map((a) => conceptOf(record, a.concept)).filter(Boolean);
-    return concepts.slice(1).map((concept, i) => {
-      // Two arguments: from head to tail. More: a chain, so that an n-ary relation is one line.
-      const near = nearestMentions(record, concepts[i], concept);
-      return near && { from: near[0], to: near[1], label: relation.type, strong: index === state.relation };
-    }).filter(Boolean);
-  });
-}
-
-function redraw() {
-  if (state.record) drawArcs($("arcs"), $("text"), state.parts, links(state.record));
+function showArcs() {
+  const { record, relation: chosen } = state;
+  $("text").classList.toggle("chosen", chosen >= 0);
+  state.view.drawArcs(record.relations.flatMap((relation, index) => (index === chosen || (state.all && passes(relation)) ? linksOf(record, relation, index) : [])));
 }
 
 function chooseRelation(index) {
+  const { record, view } = state;
+  if (!record) return;
   state.relation = index;
-  const record = state.record;
-  const relation = list(record.relations)[index];
-  document.querySelectorAll(".card").forEach((card) => card.setAttribute("aria-pressed", String(Number(card.dataset.relation) === index)));
-  document.querySelectorAll(".piece").forEach((piece) => {
-    const inside = relation && list(relation.evidence).some((e) => e.start <= Number(piece.dataset.start) && Number(piece.dataset.end) <= e.end);
-    piece.classList.toggle("evidence", Boolean(inside));
+  const relation = record.relations[index];
+  document.querySelectorAll(".card").forEach((card) => {
+    const on = Number(card.dataset.relation) === index;
+    card.querySelector(".choose").setAttribute("aria-pressed", String(on));
+    card.classList.toggle("on", on);
+    // Beside the text, not below it: the card can be brought into view without losing the text.
+    if (on && matchMedia("(min-width: 1101px)").matches) card.scrollIntoView({ block: "nearest" });
   });
-  light(relation ? list(relation.arguments).flatMap((a) => list((conceptOf(record, a.concept) || {}).mentions)) : null);
-  const first = document.querySelector(".evidence");
-  if (first) first.scrollIntoView({ block: "nearest" });
-  redraw();
+  view.highlight(relation ? participants(record, relation).flatMap((side) => (side.concept ? side.concept.mentions : [])) : state.pinned || []);
+  view.showEvidence(relation ? relation.evidence.map((e) => [e.start, e.end]) : [], "nearest");
+  showArcs();
 }
 
-/** Light up mentions and dim nothing; null puts all out. */
+function stepRelation(step) {
+  const shown = state.record ? state.record.relations.map((_, index) => index).filter((index) => passes(state.record.relations[index])) : [];
+  const place = shown.indexOf(state.relation);
+  if (shown.length) chooseRelation(shown[place < 0 ? (step > 0 ? 0 : shown.length - 1) : (place + step + shown.length) % shown.length]);
+}
+
+/* --- concepts and what else is known of a document --- */
+
+function showConcepts(record) {
+  const narrower = new Map();
+  record.concepts.forEach((c) => c.broader_than.forEach((id) => narrower.set(id, [...(narrower.get(id) || []), c.id])));
+  const names = (ids) => ids.map((id) => nameOf(record, id)).join(", ");
+  const chip = (concept) => {
+    const [first, ...others] = concept.names;
+    const facts = [
+      plural(concept.mentions.length, "mention"), concept.ids.join(" "), concept.broader_than.length && `broader than ${names(concept.broader_than)}`,
+      narrower.has(concept.id) && `narrower than ${names(narrower.get(concept.id))}`,
+    ].filter(Boolean);
+    const node = button({ class: "chip", "data-concept": concept.id, "aria-pressed": "false" }, () => pin(concept.mentions),
+      element("span", { class: typeClass(TYPES, concept.type) }, concept.type || "no type"), element("strong", {}, first || concept.id),
+      others.length ? element("span", {}, others.join(" · ")) : null, element("small", {}, facts.join(" · ")));
+    node.addEventListener("mouseenter", () => light(concept.mentions));
+    node.addEventListener("mouseleave", () => light(null));
+    return element("li", {}, node);
+  };
+  $("concepts").replaceChildren(element("h2", {}, `Concepts (${record.concepts.length})`), element("ul", {}, ...record.concepts.map(chip)));
+}
+
+function showDetails(record) {
+  const section = (title, value, make) => (rows(value).length ? folded(`${title} (${rows(value).length})`, () => make(rows(value))) : null);
+  const columns = (headings, keys) => (found) => table(headings, found.map((row) => keys.map((key) => row[key])));
+  const rejected = rows(record.candidates).filter((row) => !list(row.relations).length);
+  const incomplete = texts(record.incomplete);
+  $("details").replaceChildren(...[
+    incomplete.length ? element("p", { class: "notice" }, `Not everything was answered here. Steps with problems: ${incomplete.join(", ")}.`) : null,
+    section("Problems", PROBLEMS.get(record.id), (found) => problemTable(found, false)),
+    section("Names that are not in the text", record.unlocated, columns(["name", "type", "why"], ["text", "type", "reason"])),
+    section("Conflicts", record.conflicts, columns(["kind", "what"], ["kind", "text"])),
+    section("Candidates asked about and not accepted", rejected, (found) => table(["candidate", "question", "answer", "log-odds"],
+      found.map((r) => [`${nameOf(record, r.head)} → ${nameOf(record, r.tail)}`, r.template || r.relation, r.answer, decimals(r.log_odds)]))),
+    section("Names compared", record.names, (found) => table(["first", "", "second", "type"], found.map((r) => [r.first, r.taken || r.answer, r.second, r.type]))),
+    section("Repairs of replies", record.repairs, columns(["step", "repair"], ["step", "repair"])),
+  ].filter(Boolean));
+}
+
+/* --- lighting up, keys --- */
+
+/** Light up mentions; null goes back to what is pinned or chosen. */
 function light(indexes) {
-  const wanted = new Set(indexes || []);
-  document.querySelectorAll("#body mark").forEach((mark) => mark.classList.toggle("lit", wanted.has(Number(mark.dataset.mention))));
+  const relation = state.record.relations[state.relation];
+  const chosen = relation ? participants(state.record, relation).flatMap((side) => (side.concept ? side.concept.mentions : [])) : [];
+  state.view.highlight(indexes || state.pinned || chosen);
 }
 
-function relatives(index) {
-  const concept = list(state.record.concepts).find((c) => list(c.mentions).includes(index));
-  return concept ? concept.mentions : [index];
+/** Keep a cluster lit, or let it go when it is the pinned one. */
+function pin(indexes) {
+  const same = state.pinned && indexes && said(state.pinned) === said(indexes);
+  state.pinned = same ? null : indexes;
+  document.querySelectorAll(".chip").forEach((chip) => {
+    const concept = conceptOf(state.record, chip.dataset.concept);
+    chip.setAttribute("aria-pressed", String(Boolean(state.pinned && concept && said(concept.mentions) === said(state.pinned))));
+  });
+  light(null);
 }
 
-function onMention(event) {
-  const mark = event.target.closest && event.target.closest("#body mark");
-  if (!mark) return;
-  const indexes = relatives(Number(mark.dataset.mention));
-  if (event.type === "click" || event.key === "Enter") state.pinned = state.pinned ? null : indexes;
-  if (event.type !== "keydown" || event.key === "Enter") light(event.type === "mouseout" || event.type === "focusout" ? state.pinned : indexes);
+function onMention(what, index) {
+  const concept = state.record.concepts.find((c) => c.mentions.includes(index));
+  const cluster = concept ? concept.mentions : [index];
+  if (what === "hold") pin(cluster); else light(what === "enter" ? cluster : null);
+}
+
+function letGo(target) {
+  if (target === $("filter") && target.value) { target.value = ""; showList(); return; }
+  if (target !== document.body) target.blur();
+  if (!state.record) return;
+  pin(null);
+  chooseRelation(-1);
 }
 
 function onKey(event) {
-  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-  if (event.key === "Escape") { event.target.blur(); state.pinned = null; chooseRelation(-1); return; }
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
-  const relations = list(state.record && state.record.relations).length;
+  if ($("help").open || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") { letGo(event.target); return; }
+  if (event.target.matches("input:not([type=checkbox]), select")) return;
   const keys = {
-    j: () => move(1), k: () => move(-1),
-    n: () => relations && chooseRelation((state.relation + 1) % relations),
-    p: () => relations && chooseRelation((state.relation + relations - (state.relation < 0 ? 0 : 1)) % relations),
-    a: () => { state.all = !state.all; if ($("all-arcs")) $("all-arcs").checked = state.all; redraw(); },
-    "/": () => { $("filters").open = true; $("filter").focus(); }, "?": () => $("help").showModal(),
+    j: () => move(1), k: () => move(-1), ArrowRight: () => move(1), ArrowLeft: () => move(-1),
+    n: () => stepRelation(1), p: () => stepRelation(-1),
+    a: () => { if ($("all-arcs")) $("all-arcs").click(); },
+    "/": () => { $("documents").open = true; $("filter").focus(); }, "?": () => $("help").showModal(),
   };
-  if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+  // In a wide table the arrows scroll it.
+  if (event.key.startsWith("Arrow") && event.target.closest(".scroll, pre")) return;
+  if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
 }
 
 function start() {
+  const phone = matchMedia("(max-width: 760px)").matches;
+  $("documents").open = !phone;
   showHead();
-  TYPES.forEach((type) => $("mention-type").append(element("option", {}, type)));
-  RELATION_TYPES.forEach((type) => $("relation-type").append(element("option", {}, type)));
-  if (matchMedia("(max-width: 760px)").matches) $("filters").open = false;
+  TYPES.forEach((type) => $("mention-type").append(element("option", { value: type }, type)));
+  RELATION_TYPES.forEach((type) => $("relation-type").append(element("option", { value: type }, type)));
   ["filter", "mention-type", "relation-type", "confidence", "with-relations", "with-problems"]
-    .forEach((id) => $(id).addEventListener("input", showList));
+    .forEach((id) => $(id).addEventListener("input", () => { showList(); if (state.record) showSide(); }));
   $("previous").addEventListener("click", () => move(-1));
   $("next").addEventListener("click", () => move(1));
+  $("list").addEventListener("click", (event) => { if (phone && event.target.closest("a")) $("documents").open = false; });
+  document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); $("document").focus(); });
   $("help-button").addEventListener("click", () => $("help").showModal());
-  ["mouseover", "mouseout", "focusin", "focusout", "click", "keydown"].forEach((name) => $("body").addEventListener(name, onMention));
+  $("help-close").addEventListener("click", () => $("help").close());
   addEventListener("keydown", onKey);
   addEventListener("hashchange", showDocument);
-  addEventListener("resize", redraw);
   showList();
   showDocument();
+}
+
+/** What a test reads: ready, and by how much the page is wider than its window. */
+function report() {
   const root = document.documentElement;
   root.dataset.overflow = String(Math.max(0, root.scrollWidth - root.clientWidth));
   root.dataset.ready = "true";
 }
 
+addEventListener("error", (event) => notice(`This page could not show everything: ${event.message}`));
 start();
+report();
