@@ -62,7 +62,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Mention:
-    """A name in the text. More than one span means a discontinuous mention.
+    """A name in the text. More than one span means a discontinuous mention; they need not be in order.
 
     `text` is what the source calls it; it equals the slice unless `alignment` says otherwise.
     `ids` are vocabulary ids (several for a composite mention such as "hepatic and renal failure"),
@@ -80,12 +80,12 @@ class Mention:
     @property
     def start(self) -> int:
         """First code point."""
-        return self.spans[0].start
+        return min(span.start for span in self.spans)
 
     @property
     def end(self) -> int:
         """One past the last code point."""
-        return self.spans[-1].end
+        return max(span.end for span in self.spans)
 
 
 @dataclass(frozen=True)
