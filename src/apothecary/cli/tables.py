@@ -1,4 +1,4 @@
-"""Tables for people: rich in a terminal, tab-separated lines elsewhere."""
+"""Tables for people: rich in a terminal, aligned plain lines elsewhere. Programs take --json."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ def print_table(rows: Sequence[Sequence[str]], *, title: str) -> None:
     """Print rows, headings first. The first column is text, the others are aligned as numbers."""
     if not sys.stdout.isatty():
         print(title)
-        for row in rows:
-            print("\t".join(row))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for first, *others in rows:
+            aligned = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+            print("  ".join([first.ljust(widths[0]), *aligned]).rstrip())
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -26,7 +28,9 @@ def print_table(rows: Sequence[Sequence[str]], *, title: str) -> None:
 
     table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for position, heading in enumerate(rows[0]):
-        table.add_column(Text(heading), justify="left" if position == 0 else "right")
+        # Names are whole or nothing: the other columns give way in a narrow terminal.
+        first = position == 0
+        table.add_column(Text(heading), justify="left" if first else "right", no_wrap=first)
     for row in rows[1:]:
         # Text, not str: a name such as "[red]" from a document is not markup.
         table.add_row(*(Text(cell) for cell in row))

@@ -13,6 +13,9 @@ const count = (value) => (isNumber(value) ? value.toLocaleString("en") : "–");
 const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 const distinct = (values) => [...new Set(values)];
 
+// First of all, so that a fault anywhere below is seen on the page.
+addEventListener("error", (event) => notice(`This page could not show everything: ${event.message}`));
+
 const DATA = JSON.parse($("data").textContent);
 const DOCUMENTS = rows(DATA.documents).map(tidy);
 const TYPES = distinct(DOCUMENTS.flatMap((d) => d.mentions.map((m) => m.type))).sort();
@@ -482,6 +485,8 @@ function onKey(event) {
 
 function start() {
   const phone = matchMedia("(max-width: 760px)").matches;
+  // Without JavaScript they would be an empty shell.
+  document.querySelector("main").hidden = $("help-button").hidden = false;
   $("documents").open = !phone;
   showHead();
   TYPES.forEach((type) => $("mention-type").append(element("option", { value: type }, type)));
@@ -507,6 +512,5 @@ function report() {
   root.dataset.ready = "true";
 }
 
-addEventListener("error", (event) => notice(`This page could not show everything: ${event.message}`));
 start();
 report();
