@@ -84,7 +84,7 @@ def render(report: ReportInput, *, max_documents: int = 200) -> str:
         "errors": first_errors,
         "counts": counts,
     }
-    scripts = {"render": _asset("render.js"), "page": _asset("report.js")}
+    scripts = {"render": _asset("render.js"), "head": _asset("head.js"), "page": _asset("report.js")}
     style = _asset("report.css")
     slots = {
         "title": html.escape(report.title),
