@@ -29,8 +29,8 @@ def print_table(rows: Sequence[Sequence[str]], *, title: str) -> None:
     table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for position, heading in enumerate(rows[0]):
         # Names are whole or nothing: the other columns give way in a narrow terminal.
-        first = position == 0
-        table.add_column(Text(heading), justify="left" if first else "right", no_wrap=first)
+        is_name = position == 0
+        table.add_column(Text(heading), justify="left" if is_name else "right", no_wrap=is_name)
     for row in rows[1:]:
         # Text, not str: a name such as "[red]" from a document is not markup.
         table.add_row(*(Text(cell) for cell in row))
