@@ -238,6 +238,10 @@ def test_addresses_lead_to_documents_and_bad_ones_do_no_harm(shown: Page) -> Non
     for address in ("doc=%E0%A4%A", "doc=none", "document"):
         shown.evaluate(f"location.hash = {json.dumps(address)}")
         assert text_of(shown, "#document-title") == "Document 2"
+    # A redraw may be under way when the next document is shown: it must not outlive its own.
+    for address in ("doc=1", "doc=2") * 20:
+        shown.evaluate(f"location.hash = {json.dumps(address)}")
+    shown.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
     assert count(shown, "#notices *") == 0
     shown.evaluate("document.querySelector('.skip').click()")
     assert shown.evaluate("document.activeElement.id") == "document"

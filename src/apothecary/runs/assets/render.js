@@ -53,7 +53,8 @@ function renderDocument(container, record, options = {}) {
   container.classList.add("rendered");
   container.replaceChildren(svg, body);
   let links = [];
-  const draw = () => drawLinks(svg, container, parts, links);
+  // A frame that was asked for may come after the view is gone: its marks then have no place.
+  const draw = () => { if (body.isConnected) drawLinks(svg, container, parts, links); };
   const watcher = new ResizeObserver(() => requestAnimationFrame(draw));
   watcher.observe(container);
   for (const name of ["mouseover", "mouseout", "focusin", "focusout", "click", "keydown"]) {
@@ -171,7 +172,8 @@ function drawLinks(svg, container, parts, links) {
   const frame = container.getBoundingClientRect();
   const used = new Map();
   const total = new Map();
-  const drawn = links.filter((link) => parts.has(link.from) && parts.has(link.to) && link.from !== link.to);
+  const placed = (index) => parts.has(index) && parts.get(index)[0].getClientRects().length > 0;
+  const drawn = links.filter((link) => placed(link.from) && placed(link.to) && link.from !== link.to);
   drawn.forEach((link) => [link.from, link.to].forEach((index) => total.set(index, (total.get(index) || 0) + 1)));
   // Several arcs at one mention leave it side by side.
   const end = (index) => {
