@@ -25,7 +25,8 @@ def run(task: Task, text: str, fail: bool = False) -> tuple[Extraction, list[Req
     prepared = job(task)
     document = Document("d", text, (Passage("text", 0, len(text)),))
     return walk(
-        prepared.flow(document), (lambda r: Failure("TimedOut", "late")) if fail else prepared.rehearse
+        prepared.flows["extract"](document),
+        (lambda r: Failure("TimedOut", "late")) if fail else prepared.rehearse,
     )
 
 

@@ -138,7 +138,8 @@ def _process(plan: Run, folder: RunFolder, seen: _Seen, on_progress: Callable[[P
     before = len(folder.done)
     started = saved = time.monotonic()
     wall_before = folder.ledger.wall_seconds
-    results = drive(_missing(plan, folder, seen), plan.job.flow, plan.engine, in_flight=plan.in_flight)
+    flow, items = plan.job.flows["extract"], _missing(plan, folder, seen)
+    results = drive(items, flow, plan.engine, in_flight=plan.in_flight)
     with closing(results):
         for result in results:
             folder.write(result)

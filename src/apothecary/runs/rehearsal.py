@@ -62,7 +62,7 @@ def estimate(items: Iterable[Item], job: Job) -> Estimate:
     """Calls and tokens that a run over the items would take, by step."""
     ledger = Ledger()
     documents = unreadable = 0
-    for result in drive(items, job.flow, _Rehearsal(job)):
+    for result in drive(items, job.flows["extract"], _Rehearsal(job)):
         ledger.add(result.spent)
         if result.record is None:
             unreadable += 1

@@ -96,12 +96,12 @@ class Extraction:
 class Job:
     """A task with its settings bound.
 
-    `flow` starts the work on one document, `steps` are the steps it may ask, `settings` and
-    `prompts` (file name -> SHA-256) go into the manifest of a run. `rehearse` makes up a reply of
-    typical size, so that a dry run can walk the flow.
+    `flows` start the work on one document, by name; every task has ``extract``. `steps` are the steps
+    it may ask, `settings` and `prompts` (file name -> SHA-256) go into the manifest of a run. `rehearse`
+    makes up a reply of typical size, so that a dry run can walk the flow.
     """
 
-    flow: Callable[[Document], Flow[Extraction]]
+    flows: Mapping[str, Callable[[Document], Flow[Extraction]]]
     steps: tuple[str, ...]
     settings: Mapping[str, object]
     prompts: Mapping[str, str]

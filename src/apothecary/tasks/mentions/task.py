@@ -56,7 +56,7 @@ def _prepare(given: Mapping[str, object], engines: Mapping[str, EngineInfo]) -> 
     settings = bind(Settings, given)
     schema, schema_text = load_schema(settings.schema)
     return Job(
-        flow=partial(_extract, settings=settings, schema=schema),
+        flows={"extract": partial(_extract, settings=settings, schema=schema)},
         steps=(TAG.name,),
         settings=as_record(settings),
         prompts={

@@ -344,7 +344,7 @@ def _prepare(given: Mapping[str, object], engines: Mapping[str, EngineInfo]) -> 
         "names": _finite(thresholds.names),
     }
     return Job(
-        flow=lambda document: _extract(document, bound),
+        flows={"extract": partial(_extract, bound=bound)},
         steps=(*steps, PAIRS.name),
         settings=as_record(settings) | {"thresholds": fitted, "wording": wording},
         prompts=prompts,
