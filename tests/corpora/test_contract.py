@@ -12,7 +12,9 @@ from apothecary.corpora.corpus import Corpus
 from apothecary.errors import DataError, UsageError
 
 DATA = Path(os.environ.get("APOTHECARY_DATA", Path(__file__).parents[3] / "shared" / "data"))
-NAMES = sorted(module.name for module in pkgutil.iter_modules(corpora.__path__) if module.name != "corpus")
+# What a corpus is, what none may yield, and one whose rows are no documents.
+OTHER = {"corpus", "held_out", "drugcomb"}
+NAMES = sorted(module.name for module in pkgutil.iter_modules(corpora.__path__) if module.name not in OTHER)
 
 
 def corpus_of(name: str) -> Corpus:

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from apothecary.engines.cascade import Cascade
 from apothecary.engines.llamacpp import open_llamacpp
+from apothecary.engines.pocket import open_pocket
 from apothecary.engines.routing import KINDS
 from apothecary.engines.scripted import read_script
 from apothecary.engines.weights import resolve
@@ -16,11 +18,18 @@ from apothecary.messages import Engine
 
 __all__ = ["DEFAULT_ENGINE", "EngineOptions", "engine_spec", "open_engine"]
 
-DEFAULT_ENGINE = "llamacpp:smollm2-135m-instruct"
-BUILT = "llamacpp:NAME-or-path[+adapter], scripted:FILE"
+DEFAULT_ENGINE = "pocket"
+BUILT = "pocket[:FOLDER], pocket@SURE/ENGINE, llamacpp:NAME-or-path[+adapter], scripted:FILE"
+SURE = 0.9
+"""A cascade passes on what its first engine is less sure of than this, unless the user says otherwise."""
 
 # A plus sign within a path that ends in .gguf does not begin the adapter.
 _LLAMACPP = re.compile(r"llamacpp:(?P<weights>.+?\.gguf|[^+]+)(?:\+(?P<adapter>.+))?", re.DOTALL)
+_OTHERS = "|".join(re.escape(kind) for kind in KINDS if kind != "pocket")
+# A slash within the path of a folder does not begin the second engine.
+_POCKET = re.compile(
+    rf"pocket(?::(?P<folder>.+?))?(?:@(?P<sure>[\d.]+))?(?:/(?P<second>(?:{_OTHERS}).+))?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,9 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
     """Open an engine. Raises UsageError for one that there is not, EngineError for one that will not open."""
     if spec.startswith("scripted:") and spec != "scripted:":
         return read_script(Path(spec.removeprefix("scripted:")))
+    pocket = _POCKET.fullmatch(spec)
+    if pocket is not None:
+        return _open_pocket(spec, pocket, options)
     parts = _LLAMACPP.fullmatch(spec)
     if parts is not None:
         adapter: str | None = parts["adapter"]
@@ -63,3 +75,23 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
     known = any(spec.startswith(start) for start in KINDS)
     message = "this version has no engine" if known else "there is no engine"
     raise UsageError(f"{message} '{spec}'", hint=f"engines: {BUILT}")
+
+
+def _open_pocket(spec: str, parts: re.Match[str], options: EngineOptions) -> Engine:
+    folder, sure, second = parts["folder"], parts["sure"], parts["second"]
+    if sure and (not second or not _is_probability(sure)):
+        raise UsageError(
+            f"'{spec}' does not say from which probability on to ask which engine", hint="pocket@0.9/ENGINE"
+        )
+    name = f"pocket:{folder}" if folder else "pocket"
+    first = open_pocket(Path(folder) if folder else None, name=name, threads=options.threads)
+    if not second:
+        return first
+    return Cascade(first, open_engine(second, options), float(sure) if sure else SURE)
+
+
+def _is_probability(text: str) -> bool:
+    try:
+        return 0.0 <= float(text) <= 1.0
+    except ValueError:
+        return False

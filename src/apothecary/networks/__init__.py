@@ -1,0 +1,1 @@
+"""Networks that know no task, and the arithmetic around them. Torch is imported only by what trains."""

@@ -1,0 +1,139 @@
+"""What is trained: an encoder that sees case, and heads that read its states. Needs torch.
+
+Every head works on the states of one whole text (tokens by width), so that one pass of the encoder
+serves all questions about that text, and a question's answer never depends on which others are asked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel
+
+from apothecary.networks.encoding import SHAPES
+from apothecary.networks.spans import tag_count
+
+__all__ = ["Encoder", "PairHead", "SetHead", "TagHead"]
+
+
+class Encoder(nn.Module):
+    """A pretrained encoder whose input also carries the shape of each word.
+
+    The shape vectors start at zero: before training this is the pretrained encoder itself.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.model = AutoModel.from_pretrained(folder, attn_implementation="sdpa", dtype=torch.float32)
+        if getattr(self.model, "pooler", None) is not None:
+            self.model.pooler = None
+        self.width: int = self.model.config.hidden_size
+        self.shapes = nn.Embedding(SHAPES, self.width)
+        nn.init.zeros_(self.shapes.weight)
+
+    def forward(self, ids: Tensor, shapes: Tensor, mask: Tensor) -> Tensor:
+        """Token ids, word shapes and mask (windows by tokens) -> states (windows by tokens by width)."""
+        embedded = self.model.get_input_embeddings()(ids) + self.shapes(shapes)
+        states: Tensor = self.model(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+        return states
+
+
+class TagHead(nn.Module):
+    """Log-probabilities of tags for given words."""
+
+    def __init__(self, width: int, labels: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.score = nn.Linear(width, tag_count(labels))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """States of the words' first tokens (words by width) -> log-probabilities (words by tags)."""
+        return torch.log_softmax(self.score(self.dropout(states)), dim=-1)
+
+
+def pool(states: Tensor, members: Tensor) -> Tensor:
+    """Log-sum-exp over the tokens of each group: (tokens, width), (groups, tokens) of 0/1 -> (groups, width).
+
+    A smooth maximum over all mentions of a concept (Jia, Wong and Poon 2019); zero for an empty group.
+    """
+    top = states.max(dim=0).values
+    weights = torch.exp(states - top)
+    return (torch.log(members @ weights + 1e-6) + top) * (members.sum(dim=1, keepdim=True) > 0)
+
+
+class Context(nn.Module):
+    """What the text says around two groups: tokens that both attend to, pooled.
+
+    The localized context pooling of Zhou et al. 2021 (ATLOP, eqs. 5-7): the attentions of both sides are
+    multiplied and normalised. Departure: the attention is learned here, not read from the encoder, so
+    that any encoder serves and no attention matrix need leave it.
+    """
+
+    def __init__(self, width: int, sides: int, heads: int = 6) -> None:
+        super().__init__()
+        self.heads = heads
+        self.queries = nn.ModuleList(nn.Linear(width, width) for _ in range(sides))
+        self.keys = nn.Linear(width, width)
+        self.values = nn.Linear(width, width)
+
+    def forward(self, sides: list[Tensor], states: Tensor) -> Tensor:
+        """Each side (items by width) and the states (tokens by width) -> (items by width)."""
+        items, width = sides[0].shape
+        per_head = width // self.heads
+        query = sum((layer(side) for layer, side in zip(self.queries, sides, strict=True)), torch.zeros(()))
+        query = query.view(items, self.heads, per_head).transpose(0, 1)
+        keys = self.keys(states).view(-1, self.heads, per_head).permute(1, 2, 0)
+        values = self.values(states).view(-1, self.heads, per_head).transpose(0, 1)
+        attention = torch.softmax(query @ keys / per_head**0.5, dim=-1)
+        return (attention @ values).transpose(0, 1).reshape(items, width)
+
+
+class PairHead(nn.Module):
+    """Logits of labels for pairs of concepts, each known by all its tokens."""
+
+    def __init__(
+        self, width: int, labels: int, features: int = 0, hidden: int = 256, dropout: float = 0.2
+    ) -> None:
+        super().__init__()
+        self.context = Context(width, 2)
+        self.head = nn.Linear(2 * width, hidden)
+        self.tail = nn.Linear(2 * width, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.score = nn.Linear(3 * hidden + features, labels)
+
+    def forward(self, states: Tensor, heads: Tensor, tails: Tensor, features: Tensor) -> Tensor:
+        """States (tokens by width), member tokens (pairs by tokens, twice), features -> (pairs by labels)."""
+        head, tail = pool(states, heads), pool(states, tails)
+        context = self.context([head, tail], states)
+        one = torch.tanh(self.head(torch.cat([head, context], dim=-1)))
+        two = torch.tanh(self.tail(torch.cat([tail, context], dim=-1)))
+        joined = torch.cat([one, two, one * two], dim=-1)
+        scored: Tensor = self.score(torch.cat([self.dropout(joined), features], dim=-1))
+        return scored
+
+
+class SetHead(nn.Module):
+    """Logits of labels (the first: no relation) for sets of mentions, seen against the mentions left out."""
+
+    def __init__(
+        self, width: int, labels: int, features: int, hidden: int = 256, dropout: float = 0.2
+    ) -> None:
+        super().__init__()
+        self.context = Context(width, 2)
+        self.inside = nn.Linear(2 * width, hidden)
+        self.outside = nn.Linear(2 * width, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(3 * hidden + features, hidden)
+        self.score = nn.Linear(hidden, labels)
+
+    def forward(self, states: Tensor, inside: Tensor, outside: Tensor, features: Tensor) -> Tensor:
+        """States, member tokens of the set and of the rest (sets by tokens), features -> (sets by labels)."""
+        ins, out = pool(states, inside), pool(states, outside)
+        context = self.context([ins, out], states)
+        one = torch.tanh(self.inside(torch.cat([ins, context], dim=-1)))
+        two = torch.tanh(self.outside(torch.cat([out, context], dim=-1)))
+        joined = torch.cat([one, two, one * two, features], dim=-1)
+        scored: Tensor = self.score(self.dropout(torch.relu(self.hidden(joined))))
+        return scored

@@ -1,0 +1,1 @@
+"""Examples and a model in, a better model out."""

@@ -1,0 +1,94 @@
+"""Texts with their tasks -> tensors: windows of similar length together, one matrix of states for each text."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from apothecary.networks.encoding import Encoded, TextEncoder, Window, Windowing
+from apothecary.networks.heads import Encoder
+from apothecary.training.examples import Example, by_text
+
+__all__ = ["Text", "batches", "prepare", "states_of"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text with all that is to be said of it."""
+
+    encoded: Encoded
+    windows: tuple[Window, ...]
+    examples: tuple[Example, ...]
+
+
+def prepare(examples: Sequence[Example], encoder: TextEncoder, windowing: Windowing) -> list[Text]:
+    """Encode every text once. Texts without a token are left out: nothing can be said of them."""
+    texts = []
+    for group in by_text(examples):
+        encoded = encoder.encode(group[0].text)
+        if len(encoded):
+            texts.append(Text(encoded, tuple(windowing.over(len(encoded))), tuple(group)))
+    return texts
+
+
+def batches(texts: Sequence[Text], budget: int, rng: random.Random) -> Iterator[list[Text]]:
+    """Shuffled batches of at most `budget` padded tokens; a text that is longer comes alone."""
+    order = list(texts)
+    rng.shuffle(order)
+    made: list[list[Text]] = []
+    for start in range(0, len(order), 256):
+        # Sorting within a block keeps padding small; blocks keep the order random.
+        batch: list[Text] = []
+        for text in sorted(order[start : start + 256], key=_width):
+            if batch and (sum(len(t.windows) for t in batch) + len(text.windows)) * _width(text) > budget:
+                made.append(batch)
+                batch = []
+            batch.append(text)
+        if batch:
+            made.append(batch)
+    rng.shuffle(made)
+    yield from made
+
+
+def _width(text: Text) -> int:
+    return max(window.end - window.start for window in text.windows) + 2
+
+
+def _padded(
+    texts: Sequence[Text], before: tuple[int, ...], after: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    rows = [(text.encoded, window) for text in texts for window in text.windows]
+    width = max(window.end - window.start for _, window in rows) + len(before) + len(after)
+    ids, shapes, mask = (np.zeros((len(rows), width), np.int64) for _ in range(3))
+    for row, (encoded, window) in enumerate(rows):
+        inside = slice(len(before), len(before) + window.end - window.start)
+        ids[row, : inside.start] = before
+        ids[row, inside] = encoded.ids[window.start : window.end]
+        ids[row, inside.stop : inside.stop + len(after)] = after
+        shapes[row, inside] = encoded.shapes[window.start : window.end]
+        mask[row, : inside.stop + len(after)] = 1
+    return ids, shapes, mask
+
+
+def states_of(texts: Sequence[Text], tokenizer: TextEncoder, encoder: Encoder) -> list[Tensor]:
+    """The states of each text (tokens by width), every token from the window that speaks for it."""
+    arrays = _padded(texts, tokenizer.before, tokenizer.after)
+    with torch.autocast("cpu" if not torch.cuda.is_available() else "cuda", torch.bfloat16):
+        ids, shapes, mask = (torch.from_numpy(array).to(encoder.shapes.weight.device) for array in arrays)
+        states = encoder(ids, shapes, mask)
+    found: list[Tensor] = []
+    row = 0
+    for text in texts:
+        parts = []
+        for window in text.windows:
+            shift = len(tokenizer.before) - window.start
+            parts.append(states[row, window.own_start + shift : window.own_end + shift])
+            row += 1
+        found.append(torch.cat(parts).float())
+    return found

@@ -1,0 +1,192 @@
+"""The development figure of each head: what chooses the epoch, the thresholds and the calibration.
+
+Thresholds are fitted on the same development part, so figures here are a little kind to pairs and sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apothecary.metrics.nary import score_combinations
+from apothecary.networks.features import pair_inputs, set_inputs
+from apothecary.networks.sets import choose_sets
+from apothecary.networks.spans import best_tags, read_spans
+from apothecary.training.batches import Text
+from apothecary.training.examples import Example
+from apothecary.training.settings import PocketSettings
+
+__all__ = ["Reader", "Scores", "best_threshold", "figures", "figures_of", "judge"]
+
+Floats = NDArray[np.float32]
+
+
+@dataclass
+class Scores:
+    """What one head said of its development part.
+
+    `spans` holds per tagged span its score and whether it is right; `pairs` per label the logits and
+    whether they hold; `sets` per text the probabilities of each candidate. `gold` counts what there was to
+    find, by label, that which no candidate stands for included.
+    """
+
+    spans: list[tuple[float, bool, int]] = field(default_factory=list)
+    pairs: dict[int, list[tuple[float, bool]]] = field(default_factory=dict)
+    sets: list[tuple[Example, list[list[float]]]] = field(default_factory=list)
+    gold: dict[int, int] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """A model that can be asked about a text: the one in training, or the exported one."""
+
+    def states(self, text: Text) -> Floats:
+        """Tokens by width."""
+        ...
+
+    def run(self, head: str, inputs: Mapping[str, Floats]) -> Floats:
+        """What a head says of its named inputs."""
+        ...
+
+
+def figures(scores: Mapping[str, Scores], settings: PocketSettings) -> dict[str, dict[str, float]]:
+    """Figures of each head that was judged; `f1` is the one that counts."""
+    heads = {head.name: head for head in settings.head}
+    return {
+        name: figures_of(found, heads[name].kind, heads[name].labels)
+        for name, found in sorted(scores.items())
+    }
+
+
+def judge(reader: Reader, texts: Sequence[Text], heads: Collection[str]) -> dict[str, Scores]:
+    """All that the given heads say of the texts."""
+    scores: dict[str, Scores] = {}
+    for text in texts:
+        examples = [example for example in text.examples if example.head in heads]
+        states = reader.states(text) if examples else np.zeros((0, 0), np.float32)
+        for example in examples:
+            take = scores.setdefault(example.head, Scores())
+            if example.set is not None:
+                _judge_set(reader, example, text, states, take)
+            elif example.kind == "spans":
+                _judge_spans(reader, example, text, states, take)
+            else:
+                _judge_pairs(reader, example, text, states, take)
+    return scores
+
+
+def _judge_spans(reader: Reader, example: Example, text: Text, states: Floats, take: Scores) -> None:
+    found = reader.run(example.head, {"states": states[text.encoded.words]})
+    gold = set(example.spans)
+    for start, end, label, score in read_spans(text.encoded, best_tags(found), found):
+        take.spans.append((score, (start, end, label) in gold, label))
+    for _, _, label in gold:
+        take.gold[label] = take.gold.get(label, 0) + 1
+
+
+def _judge_pairs(reader: Reader, example: Example, text: Text, states: Floats, take: Scores) -> None:
+    take.gold[-1] = take.gold.get(-1, 0) + example.missed
+    if not example.pairs:
+        return
+    sides = [(item.head, item.tail) for item in example.pairs]
+    inputs = {"states": states, **pair_inputs(text.encoded, example.text, sides)}
+    for item, row in zip(example.pairs, reader.run(example.head, inputs).tolist(), strict=True):
+        for label, logit in enumerate(row):
+            take.pairs.setdefault(label, []).append((logit, label in item.labels))
+            take.gold[label] = take.gold.get(label, 0) + (label in item.labels)
+
+
+def _judge_set(reader: Reader, example: Example, text: Text, states: Floats, take: Scores) -> None:
+    rows: list[list[float]] = []
+    if example.set and example.set.candidates:
+        inputs = {"states": states, **set_inputs(text.encoded, example.set.spans, example.set.candidates)}
+        logits = reader.run(example.head, inputs)
+        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+        rows = (exponents / exponents.sum(axis=1, keepdims=True)).tolist()
+    take.sets.append((example, rows))
+
+
+def figures_of(scores: Scores, kind: str, labels: Sequence[str]) -> dict[str, float]:
+    """Precision, recall and F1 of what a head said (micro over labels for spans and pairs)."""
+    if kind == "spans":
+        right = sum(hit for _, hit, _ in scores.spans)
+        overall = _f1(right, len(scores.spans), sum(scores.gold.values()))
+        for label, name in enumerate(labels):
+            mine = [hit for _, hit, of in scores.spans if of == label]
+            overall[f"f1 {name}"] = _f1(sum(mine), len(mine), scores.gold.get(label, 0))["f1"]
+        return overall
+    if kind == "sets":
+        return _set_figures(scores, labels)
+    right = given = 0
+    by_label: dict[str, float] = {}
+    for label, rows in scores.pairs.items():
+        threshold, hits, taken = best_threshold(rows)
+        right, given = right + hits, given + taken
+        by_label[f"threshold {labels[label]}"] = threshold
+        by_label[f"f1 {labels[label]}"] = _f1(hits, taken, scores.gold.get(label, 0))["f1"]
+    return {**_f1(right, given, sum(scores.gold.values())), **by_label}
+
+
+def best_threshold(rows: Sequence[tuple[float, bool]]) -> tuple[float, int, int]:
+    """The logit from which on to accept for the best F1, with the hits and the accepted at it."""
+    ordered = sorted(rows, key=lambda row: -row[0])
+    gold = sum(hit for _, hit in ordered)
+    best, best_f1, hits = (float("inf"), 0, 0), 0.0, 0
+    for position, (logit, hit) in enumerate(ordered, start=1):
+        hits += hit
+        if position < len(ordered) and ordered[position][0] == logit:
+            continue
+        f1 = 2 * hits / (position + gold) if hits else 0.0
+        if f1 > best_f1:
+            after = ordered[position][0] if position < len(ordered) else logit
+            best, best_f1 = ((logit + after) / 2, hits, position), f1
+    return best
+
+
+def _f1(right: int, given: int, gold: int) -> dict[str, float]:
+    return {
+        "precision": right / given if given else 0.0,
+        "recall": right / gold if gold else 0.0,
+        "f1": 2 * right / (given + gold) if given + gold else 0.0,
+    }
+
+
+def _set_figures(scores: Scores, labels: Sequence[str]) -> dict[str, float]:
+    """The official figures at the threshold that makes the mean of positive and any exact F1 best."""
+    gold = {example.id: _named(example.set.gold, labels) for example, _ in scores.sets if example.set}
+    best: dict[str, float] = {"f1": -1.0}
+    for step in range(2, 20):
+        threshold = step / 20
+        predicted = {}
+        for example, rows in scores.sets:
+            if example.set is None:
+                continue
+            chosen = choose_sets(example.set.candidates, [1 - row[0] for row in rows], threshold)
+            sets = [(example.set.candidates[i], _top(rows[i])) for i in chosen]
+            predicted[example.id] = _named(sets, labels)
+        found = official(gold, predicted)
+        found["f1"] = (found["positive_exact"] + found["any_exact"]) / 2
+        if found["f1"] > best["f1"]:
+            best = {**found, "threshold": threshold}
+    return best
+
+
+def _top(row: Sequence[float]) -> int:
+    return max(range(1, len(row)), key=lambda label: row[label])
+
+
+def _named(
+    sets: Sequence[tuple[tuple[int, ...], int]], labels: Sequence[str]
+) -> list[tuple[frozenset[int], str]]:
+    return [(frozenset(chosen), labels[label]) for chosen, label in sets]
+
+
+def official(
+    gold: Mapping[str, Sequence[tuple[frozenset[int], str]]],
+    predicted: Mapping[str, Sequence[tuple[frozenset[int], str]]],
+) -> dict[str, float]:
+    """F1 of the four official views."""
+    return {name: value.f1 for name, value in score_combinations(gold, predicted).items()}

@@ -1,0 +1,118 @@
+"""The model that is trained, and what its heads say of a text: logits and losses."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - its name everywhere
+
+from apothecary.networks.encoding import TextEncoder
+from apothecary.networks.features import PAIR_FEATURES, SET_FEATURES, pair_inputs, set_inputs
+from apothecary.networks.heads import Encoder, PairHead, SetHead, TagHead
+from apothecary.networks.spans import write_tags
+from apothecary.training.batches import Text, states_of
+from apothecary.training.examples import Example, PairItem
+from apothecary.training.settings import HeadSettings, PocketSettings
+
+__all__ = ["PocketModel", "TorchReader", "build", "head_loss"]
+
+Floats = NDArray[np.float32]
+
+NO_RELATION_WEIGHT = 0.4
+PAIRS_PER_TEXT = 80
+
+
+class PocketModel(nn.Module):
+    """The encoder and all heads by name."""
+
+    def __init__(self, encoder: Encoder, heads: Sequence[HeadSettings], dropout: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        made: dict[str, nn.Module] = {}
+        for head in heads:
+            if head.kind == "spans":
+                made[head.name] = TagHead(encoder.width, len(head.labels), dropout)
+            elif head.kind == "sets":
+                made[head.name] = SetHead(encoder.width, len(head.labels), SET_FEATURES)
+            else:
+                made[head.name] = PairHead(encoder.width, len(head.labels), PAIR_FEATURES)
+        self.heads = nn.ModuleDict(made)
+
+
+def build(settings: PocketSettings, encoder_folder: Path) -> PocketModel:
+    """The untrained model. Raises WeightsError when the encoder cannot be loaded."""
+    torch.manual_seed(settings.seed)
+    return PocketModel(Encoder(encoder_folder), settings.head, settings.tag_dropout)
+
+
+def head_loss(
+    module: nn.Module, example: Example, text: Text, states: Tensor, rng: random.Random
+) -> Tensor | None:
+    """The loss of one head on one text; None when there is nothing to learn from."""
+    if isinstance(module, TagHead):
+        tags, _ = write_tags(text.encoded, example.spans)
+        found: Tensor = module(states[torch.from_numpy(text.encoded.words)])
+        return F.nll_loss(found.float(), torch.from_numpy(tags).to(found.device))
+    if isinstance(module, SetHead) and example.set is not None:
+        if not example.set.candidates:
+            return None
+        inputs = set_inputs(text.encoded, example.set.spans, example.set.candidates)
+        logits = _logits(module, states, inputs)
+        weight = torch.ones(logits.shape[1], device=logits.device)
+        weight[0] = NO_RELATION_WEIGHT
+        target = torch.tensor(example.set.labels, device=logits.device)
+        return F.cross_entropy(logits, target, weight=weight)
+    if not isinstance(module, PairHead) or not example.pairs:
+        return None
+    items = _sample(example.pairs, rng)
+    sides = [(item.head, item.tail) for item in items]
+    logits = _logits(module, states, pair_inputs(text.encoded, example.text, sides))
+    target = torch.zeros_like(logits)
+    for row, item in enumerate(items):
+        target[row, list(item.labels)] = 1.0
+    return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / len(items)
+
+
+def _sample(items: Sequence[PairItem], rng: random.Random) -> Sequence[PairItem]:
+    """All pairs that hold, and as many of the others as there is room for."""
+    if len(items) <= PAIRS_PER_TEXT:
+        return items
+    hold = [item for item in items if item.labels]
+    others = [item for item in items if not item.labels]
+    return [*hold, *rng.sample(others, min(len(others), max(PAIRS_PER_TEXT - len(hold), len(hold))))]
+
+
+class TorchReader:
+    """The model in training, asked as the engine asks the exported one."""
+
+    def __init__(self, model: PocketModel, tokenizer: TextEncoder) -> None:
+        self._model = model.eval()
+        self._tokenizer = tokenizer
+
+    def states(self, text: Text) -> Floats:
+        """Tokens by width."""
+        with torch.no_grad():
+            (states,) = states_of([text], self._tokenizer, self._model.encoder)
+        return np.asarray(states.cpu().numpy(), np.float32)
+
+    def run(self, head: str, inputs: Mapping[str, Floats]) -> Floats:
+        """What a head says of its named inputs."""
+        device = self._model.encoder.shapes.weight.device
+        with torch.no_grad():
+            found = self._model.heads[head](
+                **{name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
+            )
+        return np.asarray(found.float().cpu().numpy(), np.float32)
+
+
+def _logits(module: nn.Module, states: Tensor, inputs: Mapping[str, Floats]) -> Tensor:
+    found: Tensor = module(
+        states, **{name: torch.from_numpy(array).to(states.device) for name, array in inputs.items()}
+    )
+    return found

@@ -1,0 +1,115 @@
+"""What a user writes to train a pocket model: one TOML file, checked before anything is read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from apothecary.errors import FormatError, UsageError
+
+__all__ = ["HeadSettings", "PocketSettings", "Source", "read_settings"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of annotated documents, or of drug-combination rows, and how its labels are called here.
+
+    `corpus` names a reader for what is no plain document file (``drugcomb``, ``chemdisgene``); `part`
+    takes one side of that reader's own split. `types` and `relations` map labels of the file to those of
+    the head; labels that are not named are left out. An empty mapping keeps all under their own names.
+    """
+
+    path: str
+    corpus: Literal["", "drugcomb", "chemdisgene"] = ""
+    part: Literal["all", "train", "dev"] = "all"
+    types: Mapping[str, str] = field(default_factory=dict)
+    relations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """One head: what it answers, and what it learns from.
+
+    `kind`: ``spans`` tags `labels`; ``pairs`` gives `labels` to pairs of concepts; ``names`` says which
+    two names are one concept; ``sets`` gives `labels` to sets of mentions (the first label: none).
+    `steps` are those that the model then serves; none for a head that only helps the encoder to learn.
+    `pair_types` are the types of first and second side; a pair of one type is taken once, in the order of
+    the text. `directed` false counts a relation whichever way round the file has it. `weight` scales the
+    loss, `judge` the share in the figure that chooses the epoch. `aliases` are further names for labels.
+    """
+
+    name: str
+    kind: Literal["spans", "pairs", "names", "sets"]
+    labels: tuple[str, ...]
+    train: tuple[Source, ...]
+    dev: tuple[Source, ...] = ()
+    steps: tuple[str, ...] = ()
+    pair_types: tuple[tuple[str, str], ...] = ()
+    directed: bool = True
+    weight: float = 1.0
+    judge: float = 1.0
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PocketSettings:
+    """One encoder with its heads, and how it is trained.
+
+    `encoder` is a name of `apothecary models list` or a folder with config.json, tokenizer.json and
+    safetensors. `window` and `overlap` are in tokens, `batch_tokens` bounds the padded tokens of a step,
+    `patience` is how many epochs without a better development figure end the training. `average` is the
+    decay of the running mean of the weights that is evaluated and kept (0: the last weights).
+    """
+
+    name: str
+    head: tuple[HeadSettings, ...]
+    encoder: str = "minilm-l6"
+    held_out: str = ""
+    seed: int = 13
+    epochs: int = 8
+    patience: int = 3
+    learning_rate: float = 5e-4
+    head_learning_rate: float = 1e-3
+    warm_up: float = 0.08
+    weight_decay: float = 0.01
+    batch_tokens: int = 4096
+    window: int = 382
+    overlap: int = 64
+    average: float = 0.99
+    tag_dropout: float = 0.1
+
+
+_ADAPTER = TypeAdapter(PocketSettings)
+
+
+def read_settings(path: Path) -> PocketSettings:
+    """Read and check a configuration. Paths in it are relative to its folder. Raises UsageError, FormatError."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the configuration: {error.strerror}", where=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"is not TOML: {error}", where=str(path)) from error
+    return check_settings(table, str(path))
+
+
+def check_settings(table: Mapping[str, object], where: str) -> PocketSettings:
+    """Settings from plain values. Raises UsageError that names the key."""
+    try:
+        settings = _ADAPTER.validate_python(table, extra="forbid")
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{name}: {first['msg']}", where=where) from error
+    names = [head.name for head in settings.head]
+    for name in names:
+        if names.count(name) > 1 or not name.isidentifier():
+            raise UsageError(f"head '{name}' is named twice, or not by a plain word", where=where)
+    if not settings.head:
+        raise UsageError("has no [[head]]", where=where)
+    return settings
