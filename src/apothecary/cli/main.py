@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from apothecary import __version__
-from apothecary.cli import extract, fit, models, score
+from apothecary.cli import extract, fit, models, score, train
 from apothecary.errors import ApothecaryError, BudgetExhausted
 
 __all__ = ["app", "main", "run"]
@@ -31,6 +31,7 @@ app.command("extract")(extract.extract)
 app.command("score")(score.score)
 app.command("fit")(fit.fit)
 app.add_typer(models.app, name="models")
+app.add_typer(train.app, name="train")
 
 
 def _version(asked: bool) -> None:

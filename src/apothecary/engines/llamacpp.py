@@ -11,14 +11,13 @@ import hashlib
 import importlib.metadata
 import json
 import math
-import os
 import queue
 import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from apothecary.engines.cores import free_cores
 from apothecary.engines.weights import ModelFile, file_digest
 from apothecary.errors import ContextOverflow, EngineError
 from apothecary.messages import (
@@ -85,7 +84,7 @@ def open_llamacpp(
     params.endpoint_slots = False
     params.endpoint_metrics = True
     for cpu in (params.cpuparams, params.cpuparams_batch):
-        cpu.n_threads = threads or _cores()
+        cpu.n_threads = threads or free_cores()
     if adapter is not None:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
     try:
@@ -280,7 +279,3 @@ def option_logprobs(options: Sequence[str], top: Sequence[tuple[str, float]]) ->
 def _log_sum(values: Sequence[float]) -> float:
     top = max(values)
     return top + math.log(sum(math.exp(value - top) for value in values))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -21,6 +21,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from apothecary.engines.cores import free_cores
 from apothecary.errors import ModelMissing, WeightsError
 from apothecary.messages import (
     EngineInfo,
@@ -72,9 +73,8 @@ def open_pocket(folder: Path | None = None, *, name: str = "pocket", threads: in
         folders = sorted(path.parent for path in place.glob(f"*/{DESCRIPTION}"))
     if not folders:
         raise ModelMissing("holds no pocket model", where=str(place), hint="apothecary train pocket")
-    cores = threads or _cores()
-    # One thread for each document in flight: on these sizes two documents at a time beat two threads on one.
-    return Pocket(name, tuple(Model.open(each) for each in folders), cores)
+    # One thread for each document in flight: two documents at a time beat two threads on one, here.
+    return Pocket(name, tuple(Model.open(each) for each in folders), threads or free_cores())
 
 
 @dataclass(frozen=True)
@@ -191,13 +191,16 @@ class Pocket:
     def _single(self, request: Request, given: Input | None) -> Outcome:
         began = time.perf_counter()
         if isinstance(given, TagSpans):
-            value, tokens = self._tag(request.step, given)
+            answered = self._tag(request.step, given)
         elif isinstance(given, LabelSet) and (found := self._head(request.step, "sets", given.labels)):
-            value, tokens = _answer_sets(*found, given)
+            answered = _answer_sets(*found, given)
         else:
-            return Failure("StepNotServed", f"no pocket model answers this {request.step} request")
-        if value is None:
-            return Failure("StepNotServed", f"no pocket model knows these labels ({request.step})")
+            answered = None
+        if answered is None:
+            return Failure(
+                "StepNotServed", f"no pocket model knows what this {request.step} request asks for"
+            )
+        value, tokens = answered
         return Reply("", value, usage=Usage(tokens, 0, 0, time.perf_counter() - began))
 
     def _head(self, step: str, kind: str, labels: Sequence[str]) -> tuple[Model, HeadDescription] | None:
@@ -216,7 +219,7 @@ class Pocket:
                     best = known, model, head
         return (best[1], best[2]) if best else None
 
-    def _tag(self, step: str, given: TagSpans) -> tuple[TaggedSpans | None, int]:
+    def _tag(self, step: str, given: TagSpans) -> tuple[Value, int] | None:
         """Each label from the first head that knows it; where spans of two heads overlap, the surer stays."""
         wanted: dict[str, tuple[Model, HeadDescription, str]] = {}
         for model in self._models:
@@ -227,7 +230,7 @@ class Pocket:
                         if own in head.labels:
                             wanted.setdefault(label, (model, head, own))
         if not wanted:
-            return None, 0
+            return None
         spans: list[TaggedSpan] = []
         tokens = 0
         heads = {(id(model), head.name): (model, head) for model, head, _ in wanted.values()}

@@ -26,6 +26,7 @@ __all__ = [
     "file_digest",
     "find",
     "installed",
+    "model_folder",
     "models_folder",
     "resolve",
     "verify",
@@ -147,6 +148,12 @@ def resolve(name_or_path: str) -> ModelFile:
             hint=f"apothecary models pull {weights.name}",
         )
     return ModelFile(model, digest)
+
+
+def model_folder(name_or_path: str) -> Path:
+    """The folder of a model by name, or a folder that is there. Raises ModelMissing, UsageError."""
+    path = Path(name_or_path)
+    return path if path.is_dir() else _folder(find(name_or_path))
 
 
 def _folder(weights: Weights) -> Path:

@@ -1,4 +1,4 @@
-"""What a folder with a pocket model says of itself: ``model.json``, written by training, read by the engine."""
+"""What a folder with a pocket model says of itself: ``model.json``."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Windowing:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A text as tokens: for each its id, word shape, first and last code point, and whether it begins a word."""
+    """A text as tokens: of each its id, word shape, code points, and whether it begins a word."""
 
     ids: Ints
     shapes: Ints

@@ -1,4 +1,4 @@
-"""What can be said of a pair or a set without a network: counts, places, spelling. The same in training and use."""
+"""What can be said of a pair or a set without a network: counts, places, spelling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from apothecary.networks.encoding import Encoded
 
-__all__ = ["PAIR_FEATURES", "SET_FEATURES", "pair_inputs", "set_inputs"]
+__all__ = [
+    "PAIR_FEATURES",
+    "SET_FEATURES",
+    "nearest",
+    "pair_features",
+    "pair_inputs",
+    "set_features",
+    "set_inputs",
+]
 
 Floats = NDArray[np.float32]
 Spans = Sequence[tuple[int, int]]
@@ -56,10 +64,10 @@ def _members(encoded: Encoded, groups: Sequence[Spans]) -> Floats:
 
 
 def pair_features(text: str, head: Spans, tail: Spans) -> list[float]:
-    """Ten numbers of about unit size: how often and how early each is named, how near, how alike in spelling."""
+    """Ten numbers of about unit size: how often, how early, how near, how alike in spelling."""
     if not head or not tail:
         return [0.0] * PAIR_FEATURES
-    near = _distance(head, tail)
+    near = nearest(head, tail)
     first_head, first_tail = (min(start for start, _ in spans) for spans in (head, tail))
     return [
         math.log1p(len(head)) / 2,
@@ -76,7 +84,7 @@ def _spellings(text: str, spans: Spans) -> list[str]:
     return list(dict.fromkeys(text[start:end].lower() for start, end in spans[:SPELLINGS]))
 
 
-def _distance(head: Spans, tail: Spans) -> int:
+def nearest(head: Spans, tail: Spans) -> int:
     """Code points between the nearest two spans; one sweep over both, in order."""
     ordered = sorted([(*span, 0) for span in head] + [(*span, 1) for span in tail])
     ends = [-math.inf, -math.inf]

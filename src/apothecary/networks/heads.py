@@ -87,7 +87,8 @@ class Context(nn.Module):
         keys = self.keys(states).view(-1, self.heads, per_head).permute(1, 2, 0)
         values = self.values(states).view(-1, self.heads, per_head).transpose(0, 1)
         attention = torch.softmax(query @ keys / per_head**0.5, dim=-1)
-        return (attention @ values).transpose(0, 1).reshape(items, width)
+        pooled: Tensor = (attention @ values).transpose(0, 1).reshape(items, width)
+        return pooled
 
 
 class PairHead(nn.Module):

@@ -12,7 +12,7 @@ MAX_ARITY = 11
 
 
 def candidate_sets(count: int, *, most: int = 300) -> tuple[tuple[int, ...], ...]:
-    """Sets of at least two of `count` drugs, given in the order of the text: at most `most`, at most 11 drugs.
+    """Sets of 2 to 11 of `count` drugs, which are in the order of the text; at most `most` sets.
 
     All subsets where they fit. Otherwise first the whole, then every run of neighbours, all pairs, all
     but one, and all triples, until the bound is reached: combinations are mostly listed side by side.
@@ -26,7 +26,7 @@ def candidate_sets(count: int, *, most: int = 300) -> tuple[tuple[int, ...], ...
         for size in range(largest, 1, -1)
         for start in range(count + 1 - size)
     )
-    leave_one = combinations(drugs, count - 1) if count - 1 <= MAX_ARITY else iter(())
+    leave_one = combinations(drugs, count - 1) if 2 < count <= MAX_ARITY + 1 else iter(())
     found: dict[tuple[int, ...], None] = {}
     for family in (runs, combinations(drugs, 2), leave_one, combinations(drugs, 3)):
         for chosen in family:

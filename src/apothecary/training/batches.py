@@ -1,4 +1,4 @@
-"""Texts with their tasks -> tensors: windows of similar length together, one matrix of states for each text."""
+"""Texts with their tasks -> tensors: windows of like length together, one matrix of states a text."""
 
 from __future__ import annotations
 

@@ -125,7 +125,8 @@ def figures_of(scores: Scores, kind: str, labels: Sequence[str]) -> dict[str, fl
     for label, rows in scores.pairs.items():
         threshold, hits, taken = best_threshold(rows)
         right, given = right + hits, given + taken
-        by_label[f"threshold {labels[label]}"] = threshold
+        if taken:
+            by_label[f"threshold {labels[label]}"] = threshold
         by_label[f"f1 {labels[label]}"] = _f1(hits, taken, scores.gold.get(label, 0))["f1"]
     return {**_f1(right, given, sum(scores.gold.values())), **by_label}
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -22,7 +21,7 @@ from apothecary.networks.description import (
     write_description,
 )
 from apothecary.networks.features import PAIR_FEATURES, SET_FEATURES
-from apothecary.networks.heads import PairHead, SetHead, TagHead
+from apothecary.networks.heads import SetHead, TagHead
 from apothecary.training.evaluation import Scores
 from apothecary.training.scoring import PocketModel
 from apothecary.training.settings import HeadSettings, PocketSettings
@@ -100,12 +99,9 @@ def _head(module: nn.Module, width: int, path: Path) -> None:
     groups = torch.zeros(5, 12)
     groups[:, 1] = 1
     both: Axes = {0: items, 1: tokens}
-    one, two, count = (
-        ("inside", "outside", SET_FEATURES)
-        if isinstance(module, SetHead)
-        else ("heads", "tails", PAIR_FEATURES)
-    )
-    assert isinstance(module, PairHead | SetHead)
+    one, two, count = "heads", "tails", PAIR_FEATURES
+    if isinstance(module, SetHead):
+        one, two, count = "inside", "outside", SET_FEATURES
     inputs = {"states": states, one: groups, two: groups.clone(), "features": torch.zeros(5, count)}
     _onnx(module, inputs, {"states": {0: tokens}, one: both, two: both, "features": {0: items}}, path)
     _quantised(path)

@@ -29,18 +29,29 @@ __all__ = ["Report", "train"]
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a training did: the figures of the kept epoch, of every epoch, and what was left out."""
+class Epoch:
+    """One pass over the training part: its mean loss, and what the development part then said.
 
-    best_epoch: int
+    `judged` is the sum over heads of F1 times the head's `judge`: the figure that chooses the epoch.
+    """
+
+    loss: float
+    seconds: float
+    judged: float
     figures: Mapping[str, Mapping[str, float]]
-    history: Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a training did: every epoch, which one was kept (from 0), and what was left out of it."""
+
+    best: int
+    epochs: Sequence[Epoch]
     train_examples: int
     dev_examples: int
     held_out_dropped: int
     development_dropped: int
     unreadable: int
-    seconds: float
 
 
 def train(
@@ -52,8 +63,10 @@ def train(
     *,
     resume: bool = False,
 ) -> tuple[PocketModel, Report]:
-    """Train, and keep the best weights in ``out``. `folder` is what paths in the settings are relative to."""
-    started = time.monotonic()
+    """Train; the model with the best weights, which are also kept in `out` with all that resuming needs.
+
+    `folder` is what paths in the settings are relative to. Raises ApothecaryError.
+    """
     tokenizer = TextEncoder(encoder_folder / "tokenizer.json")
     windowing = Windowing(settings.window, settings.overlap)
     train_examples, dev_examples, dropped = load(settings, folder)
@@ -69,53 +82,49 @@ def train(
         model = model.cuda()
     state = _State.begin(model, settings, texts)
     done = state.restore(out) if resume else 0
-    history: list[dict[str, object]] = state.history
-    judged_heads = {head.name for head in settings.head if head.judge}
     for epoch in range(done, settings.epochs):
-        begun = time.monotonic()
-        loss = _epoch(state, settings, texts, tokenizer, epoch)
-        scores = judge(TorchReader(state.mean, tokenizer), dev_texts, judged_heads)
-        found = figures(scores, settings)
-        judged = sum(found[h.name]["f1"] * h.judge for h in settings.head if h.name in found)
-        history.append(
-            {
-                "epoch": epoch + 1,
-                "loss": loss,
-                "seconds": time.monotonic() - begun,
-                "judged": judged,
-                "dev": found,
-            }
-        )
-        say(f"epoch {epoch + 1}: loss {loss:.4f}, {_brief(found)}, {time.monotonic() - begun:.0f} s")
-        best = max(range(len(history)), key=lambda i: float(str(history[i]["judged"])))
-        if best == epoch:
+        made = _one_epoch(state, settings, (texts, dev_texts), tokenizer, epoch)
+        state.history.append(made)
+        say(f"epoch {epoch + 1}: loss {made.loss:.4f}, {_brief(made.figures)}, {made.seconds:.0f} s")
+        if state.best == epoch:
             state.keep_best(out)
         state.save(out, epoch + 1)
-        if epoch - best >= settings.patience:
+        if epoch - state.best >= settings.patience:
             break
-    best = max(range(len(history)), key=lambda i: float(str(history[i]["judged"])))
     model.load_state_dict(torch.load(out / "best.pt", weights_only=True, map_location="cpu"))
-    shown = history[best]["dev"]
     report = Report(
-        best + 1,
-        shown if isinstance(shown, dict) else {},
-        history,
+        state.best,
+        state.history,
         len(train_examples),
         len(dev_examples),
         len(dropped.held_out),
         len(dropped.development),
         len(dropped.unreadable),
-        time.monotonic() - started,
     )
-    (out / "training.json").write_text(json.dumps(asdict(report), indent=1), encoding="utf-8")
     return model.cpu().eval(), report
+
+
+def _one_epoch(
+    state: _State,
+    settings: PocketSettings,
+    parts: tuple[Sequence[Text], Sequence[Text]],
+    tokenizer: TextEncoder,
+    epoch: int,
+) -> Epoch:
+    begun = time.monotonic()
+    texts, dev_texts = parts
+    loss = _learn(state, settings, texts, tokenizer, epoch)
+    judged = {head.name: head.judge for head in settings.head if head.judge}
+    found = figures(judge(TorchReader(state.mean, tokenizer), dev_texts, judged), settings)
+    total = sum(values["f1"] * judged[name] for name, values in found.items())
+    return Epoch(loss, time.monotonic() - begun, total, found)
 
 
 def _brief(figures: Mapping[str, Mapping[str, float]]) -> str:
     return ", ".join(f"{name} {values['f1'] * 100:.1f}" for name, values in figures.items())
 
 
-def _epoch(
+def _learn(
     state: _State, settings: PocketSettings, texts: Sequence[Text], tokenizer: TextEncoder, epoch: int
 ) -> float:
     # Seeded by the epoch: a resumed training sees the batches that an uninterrupted one would have seen.
@@ -166,7 +175,7 @@ class _State:
             model,
             multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average),  # type: ignore[no-untyped-call]
         )
-        self.history: list[dict[str, object]] = []
+        self.history: list[Epoch] = []
 
     @classmethod
     def begin(cls, model: PocketModel, settings: PocketSettings, texts: Sequence[Text]) -> _State:
@@ -176,6 +185,11 @@ class _State:
         # Numbers too small for the normal range cost a hundred times as much on a CPU.
         torch.set_flush_denormal(True)
         return cls(model, settings, steps)
+
+    @property
+    def best(self) -> int:
+        """The epoch with the best development figure, the first of equals; -1 before the first."""
+        return max(range(len(self.history)), key=lambda i: self.history[i].judged, default=-1)
 
     @property
     def mean(self) -> PocketModel:
@@ -204,7 +218,7 @@ class _State:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "history": json.dumps(self.history),
+            "history": json.dumps([asdict(epoch) for epoch in self.history]),
             "settings": json.dumps(asdict(self.settings), default=list),
         }
         _write(state, out / "state.pt")
@@ -223,7 +237,7 @@ class _State:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.history = json.loads(state["history"])
+        self.history = [Epoch(**epoch) for epoch in json.loads(state["history"])]
         return int(state["epochs"])
 
 

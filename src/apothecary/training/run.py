@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from apothecary.engines.pocket import Model
@@ -19,7 +20,7 @@ from apothecary.training.export import calibrate, export
 from apothecary.training.pocket import Report, train
 from apothecary.training.settings import PocketSettings
 
-__all__ = ["Trained", "train_pocket"]
+__all__ = ["Trained", "train_pocket", "use_threads"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Trained:
     bytes: int
 
 
+def use_threads(count: int) -> None:
+    """Train on so many threads. More than the cores that are free makes it slower by a multiple."""
+    torch.set_num_threads(count)
+
+
 class _Exported:
     """An exported model as evaluation asks it."""
 
@@ -40,9 +46,11 @@ class _Exported:
         self._model = model
 
     def states(self, text: Text) -> NDArray[np.float32]:
+        """Tokens by width."""
         return self._model.state(text.examples[0].text)[0].states
 
     def run(self, head: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What a head says of its named inputs."""
         return self._model.run(head, inputs)
 
 
@@ -69,7 +77,8 @@ def train_pocket(
     texts = prepare(examples, TextEncoder(encoder_folder / "tokenizer.json"), windowing)
     scores = judge(_Exported(Model.open(out)), texts, {head.name for head in description.heads})
     calibrate(description, scores, out)
-    before = {name: found for name, found in report.figures.items() if name in scores}
+    kept = report.epochs[report.best].figures if report.epochs else {}
+    before = {name: found for name, found in kept.items() if name in scores}
     size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
     trained = Trained(out, report, before, figures(scores, settings), size)
     record = {**asdict(trained), "folder": str(out), "settings": asdict(settings)}

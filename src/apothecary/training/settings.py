@@ -19,9 +19,10 @@ __all__ = ["HeadSettings", "PocketSettings", "Source", "read_settings"]
 class Source:
     """A file of annotated documents, or of drug-combination rows, and how its labels are called here.
 
-    `corpus` names a reader for what is no plain document file (``drugcomb``, ``chemdisgene``); `part`
-    takes one side of that reader's own split. `types` and `relations` map labels of the file to those of
-    the head; labels that are not named are left out. An empty mapping keeps all under their own names.
+    `corpus` names a reader for what is no plain document file (``drugcomb``, ``chemdisgene``). `part` takes
+    one side of that reader's own split, or of a split of the file by the ids of its documents. `types` and
+    `relations` map labels of the file to those of the head; labels that are not named are left out. An
+    empty mapping keeps all under their own names.
     """
 
     path: str
@@ -88,7 +89,7 @@ _ADAPTER = TypeAdapter(PocketSettings)
 
 
 def read_settings(path: Path) -> PocketSettings:
-    """Read and check a configuration. Paths in it are relative to its folder. Raises UsageError, FormatError."""
+    """Read and check a configuration. Raises UsageError, FormatError."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
