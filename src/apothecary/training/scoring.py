@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its name everywhere
 
+from apothecary.errors import ModelMissing
 from apothecary.networks.encoding import TextEncoder
 from apothecary.networks.features import PAIR_FEATURES, SET_FEATURES, pair_inputs, set_inputs
 from apothecary.networks.heads import Encoder, PairHead, SetHead, TagHead
@@ -26,6 +27,7 @@ Floats = NDArray[np.float32]
 
 NO_RELATION_WEIGHT = 0.4
 PAIRS_PER_TEXT = 80
+WEIGHTS = "work/best.pt"
 
 
 class PocketModel(nn.Module):
@@ -46,9 +48,19 @@ class PocketModel(nn.Module):
 
 
 def build(settings: PocketSettings, encoder_folder: Path) -> PocketModel:
-    """The untrained model. Raises WeightsError when the encoder cannot be loaded."""
+    """The untrained model. Raises ModelMissing when there is no earlier training to start from."""
     torch.manual_seed(settings.seed)
-    return PocketModel(Encoder(encoder_folder), settings.head, settings.tag_dropout)
+    model = PocketModel(Encoder(encoder_folder), settings.head, settings.tag_dropout)
+    if settings.start:
+        path = Path(settings.start) / WEIGHTS
+        if not path.is_file():
+            raise ModelMissing("holds no training to start from", where=str(path))
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        prefix = "encoder."
+        model.encoder.load_state_dict(
+            {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        )
+    return model
 
 
 def head_loss(

@@ -6,13 +6,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from apothecary.errors import FormatError, UsageError
 
 __all__ = ["HeadSettings", "PocketSettings", "Source", "read_settings"]
+
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class PocketSettings:
     """One encoder with its heads, and how it is trained.
 
     `encoder` is a name of `apothecary models list` or a folder with config.json, tokenizer.json and
-    safetensors. `window` and `overlap` are in tokens, `batch_tokens` bounds the padded tokens of a step,
+    safetensors; `start` is the folder of an earlier training, whose encoder is then trained further (one that
+    knows mentions learns relations from fewer abstracts). `window` and `overlap` are in tokens, `batch_tokens` bounds the padded tokens of a step,
     `patience` is how many epochs without a better development figure end the training. `average` is the
     decay of the running mean of the weights that is evaluated and kept (0: the last weights).
     """
@@ -70,19 +75,20 @@ class PocketSettings:
     name: str
     head: tuple[HeadSettings, ...]
     encoder: str = "minilm-l6"
+    start: str = ""
     held_out: str = ""
     seed: int = 13
-    epochs: int = 8
-    patience: int = 3
-    learning_rate: float = 5e-4
-    head_learning_rate: float = 1e-3
-    warm_up: float = 0.08
-    weight_decay: float = 0.01
-    batch_tokens: int = 4096
-    window: int = 382
-    overlap: int = 64
-    average: float = 0.99
-    tag_dropout: float = 0.1
+    epochs: Count = 8
+    patience: Count = 3
+    learning_rate: Rate = 5e-4
+    head_learning_rate: Rate = 1e-3
+    warm_up: Share = 0.08
+    weight_decay: Share = 0.01
+    batch_tokens: Count = 4096
+    window: Count = 382
+    overlap: Annotated[int, Field(ge=0)] = 64
+    average: Share = 0.99
+    tag_dropout: Share = 0.1
 
 
 _ADAPTER = TypeAdapter(PocketSettings)

@@ -1,1 +1,1 @@
-"""Names and their vocabulary ids: dictionaries, MeSH and other vocabularies from the user's files, linking."""
+"""Names and vocabulary ids: dictionaries, MeSH and other vocabularies from files, linking."""

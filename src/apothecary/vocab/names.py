@@ -33,11 +33,11 @@ _UNWEIGHTED = frozenset({"of", "the"})
 # From plural to singular ending, the first that fits. A wrong singular does no harm: both sides get it.
 _ENDINGS = (
     ("ies", "y"),
+    ("doses", "dose"),
     ("oses", "osis"),
-    ("ases", "ase"),
+    ("stases", "stasis"),
     ("sses", "ss"),
     ("xes", "x"),
-    ("ches", "ch"),
     ("ss", "ss"),
     ("us", "us"),
     ("is", "is"),

@@ -36,8 +36,9 @@ class SimilarNames:
         """The highest similarity (percent, of the longest common subsequence) of at least `bound`, and
         the names that have it, sorted; 0 and () when there is none.
 
-        Names that differ in their numbers are never similar, nor names of equally many words when two
-        words that stand at the same place are not ("pulmonary hypotension", "pulmonary hypertension").
+        Never similar are names that differ in their numbers, or of which one has all the words of the
+        other and more ("penicillin G"), or that have equally many words and two at the same place are
+        not similar ("pulmonary hypotension", "pulmonary hypertension").
         """
         if len(name) < MIN_CHARACTERS:
             return 0.0, ()
@@ -67,6 +68,6 @@ def _agree(one: str, other: str, bound: float) -> bool:
     if _DIGITS.findall(one) != _DIGITS.findall(other):
         return False
     words, others = one.split(), other.split()
-    return len(words) != len(others) or all(
-        fuzz.ratio(word, counterpart) >= bound for word, counterpart in zip(words, others, strict=True)
-    )
+    if len(words) != len(others):
+        return not (set(words) <= set(others) or set(others) <= set(words))
+    return all(fuzz.ratio(word, counterpart) >= bound for word, counterpart in zip(words, others, strict=True))

@@ -1,7 +1,8 @@
 """Names -> concepts: rules first, then a model's answers, then broader/narrower edges between concepts.
 
 Source: Zhao et al. 2025, stages I b and I c. Departures:
-1. Spelling variants, plurals and defined abbreviations are merged by rule and never asked about.
+1. Spelling variants, plurals and defined abbreviations are merged by rule and never asked about; nor are
+   names that a vocabulary links to the same ids.
 2. Clusters are a union-find over names: the result does not depend on the order of the pairs. An
    answer that the closure contradicts is reported.
 3. One question decides between same, broader, narrower and different, where the source asks one
@@ -48,12 +49,16 @@ class Conflict:
 
 @dataclass
 class Names:
-    """The distinct names of one type in a document, joined into groups (union-find over their order)."""
+    """The distinct names of one type in a document, joined into groups (union-find over their order).
+
+    `linked` are those that a vocabulary knows.
+    """
 
     type: str
     names: list[str]
     parent: dict[str, str] = field(init=False)
     rank: dict[str, int] = field(init=False)
+    linked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.parent = {name: name for name in self.names}
@@ -120,20 +125,30 @@ def group_by_rule(document: Document, mentions: Sequence[Mention], kind: str) ->
         a, b = by_form.get(normal_form(short)), by_form.get(normal_form(long))
         if a and b:
             names.join(a, b)
+    by_ids: dict[tuple[str, ...], str] = {}
+    for mention in mentions:
+        if mention.type == kind and mention.ids:
+            names.join(by_ids.setdefault(mention.ids, mention.text), mention.text)
+            names.linked.add(mention.text)
     return names
 
 
-def name_pairs(names: Names, policy: str) -> Iterator[tuple[str, str]]:
+def name_pairs(names: Names, policy: str, *, linked: bool = True) -> Iterator[tuple[str, str]]:
     """The pairs of names that a model is asked about: one for each two groups.
 
     `policy` is ``none``, ``lexical`` (only groups that share a word stem or could abbreviate one
-    another: the doubtful ones) or ``all``. A group speaks through its longest name.
+    another: the doubtful ones) or ``all``. A group speaks through its longest name. Two groups that a
+    vocabulary links are two concepts: without `linked` they are left out, which is right where the
+    answer cannot make one of them the broader.
     """
     if policy == "none":
         return
-    speakers = [max(group, key=len) for group in names.groups()]
-    forms = {name: normal_form(name).split() for name in speakers}
-    for first, second in combinations(speakers, 2):
+    groups = {max(group, key=len): group for group in names.groups()}
+    known = {speaker for speaker, group in groups.items() if not names.linked.isdisjoint(group)}
+    forms = {name: normal_form(name).split() for name in groups}
+    for first, second in combinations(groups, 2):
+        if not linked and first in known and second in known:
+            continue
         if policy == "all" or _alike(forms[first], forms[second]):
             yield first, second
 

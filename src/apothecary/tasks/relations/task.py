@@ -27,6 +27,7 @@ from apothecary.errors import DataError
 from apothecary.formats.records import to_record
 from apothecary.messages import Choices, EngineInfo, Flow, Outcome, Reply, Request
 from apothecary.tasks.flow import Answer, Extraction, Job, Pairs, Problem, ScoreOptions, Task, ask
+from apothecary.tasks.linking import Linking, load_linking, with_ids
 from apothecary.tasks.prompting import SYSTEM, prompt_digest
 from apothecary.tasks.relations import evidence
 from apothecary.tasks.relations.clusters import (
@@ -67,6 +68,7 @@ class Settings:
     `names` says which pairs of names a model is asked about (those that rules leave open): none,
     those that look alike, or all. `thresholds` is a file; empty takes the shipped ones. `window` is in
     characters. `max_questions` bounds the names and the pairs of one document that are asked about.
+    `vocabulary` links names to ids: ``own`` (the dictionary that ships), ``none``, or files beside it.
     """
 
     schema: str = "cdr"
@@ -77,6 +79,7 @@ class Settings:
     thresholds: str = ""
     window: int = 6000
     max_questions: int = 2000
+    vocabulary: str = "own"
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Bound:
     schema: Schema
     thresholds: Thresholds
     engine: str
+    linking: Linking
 
 
 @dataclass
@@ -97,6 +101,7 @@ class Notes:
     repairs: list[dict[str, str]]
     conflicts: list[Conflict]
     names: list[dict[str, object]]
+    links: Sequence[dict[str, object]] = ()
 
     def within(self, step: str, subjects: Iterable[S], limit: int) -> list[S]:
         """The first subjects up to a limit; a problem says that there were more."""
@@ -131,6 +136,7 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
         for row, relation in zip(_rows(record), relations, strict=True)
     ]
     record["names"] = notes.names
+    record["links"] = list(notes.links)
     record["candidates"] = candidates
     record["conflicts"] = [asdict(conflict) for conflict in notes.conflicts]
     record["repairs"] = notes.repairs
@@ -182,10 +188,12 @@ def _window_name(window: Window) -> str:
 def _find_concepts(document: Document, bound: Bound, notes: Notes) -> Flow[Document]:
     """Stages I b and I c."""
     settings, needed = bound.settings, bound.thresholds.names
+    document, notes.links = bound.linking.link(document)
     kinds = [label.name for label in bound.schema.labels if not label.decoy]
     names = [group_by_rule(document, document.mentions, kind) for kind in kinds]
     # A question whose answer could not be accepted whatever it says is not asked.
     hopeless = settings.decide == "log_odds" and {needed.get(k, 0.0) for k in ("=", "<>")} == {NEVER}
+    linked = settings.decide == "argmax" or needed.get("<>", 0.0) != NEVER
     text = evidence.split(document)
     places: dict[str, list[int]] = {}
     for index, mention in enumerate(document.mentions):
@@ -199,7 +207,7 @@ def _find_concepts(document: Document, bound: Bound, notes: Notes) -> Flow[Docum
             second,
         )
         for each in names
-        for first, second in name_pairs(each, "none" if hopeless else settings.names)
+        for first, second in name_pairs(each, "none" if hopeless else settings.names, linked=linked)
     )
     asked = notes.within(NAMES.name, every, settings.max_questions)
     answers = yield from ask(NAMES, asked, lambda pair: f"'{pair.first}' and '{pair.second}'")
@@ -212,7 +220,7 @@ def _find_concepts(document: Document, bound: Bound, notes: Notes) -> Flow[Docum
             notes.names.append(_name_row(pair, answer.value, verdict))
     concepts, conflicts = concepts_of(document.mentions, names, verdicts)
     notes.conflicts += conflicts
-    return replace(document, concepts=concepts)
+    return replace(document, concepts=with_ids(concepts, document.mentions))
 
 
 def _name_row(pair: NamePair, decision: Decision, verdict: Verdict) -> dict[str, object]:
@@ -336,7 +344,8 @@ def _prepare(given: Mapping[str, object], engines: Mapping[str, EngineInfo]) -> 
     engine = engines[PAIRS.name].name if PAIRS.name in engines else ""
     wording = prompt_digest(SYSTEM + NAMES_PROMPT + PAIRS_PROMPT + schema_text)
     thresholds = find_thresholds(settings.thresholds, engine, wording)
-    bound = Bound(settings, schema, thresholds, engine)
+    linking = load_linking("none" if settings.oracle_mentions else settings.vocabulary)
+    bound = Bound(settings, schema, thresholds, engine, linking)
     steps = [] if settings.oracle_mentions else [MENTIONS.name, NAMES.name]
     fitted = {
         "origin": thresholds.origin,
@@ -346,7 +355,8 @@ def _prepare(given: Mapping[str, object], engines: Mapping[str, EngineInfo]) -> 
     return Job(
         flows={"extract": partial(_extract, bound=bound)},
         steps=(*steps, PAIRS.name),
-        settings=as_record(settings) | {"thresholds": fitted, "wording": wording},
+        settings=as_record(settings)
+        | {"thresholds": fitted, "wording": wording, "dictionary": linking.digest},
         prompts=prompts,
         rehearse=partial(_rehearse, schema=schema),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -43,7 +44,9 @@ def find_thresholds(path: str, engine: str, prompts: str) -> Thresholds:
         return read_thresholds(Path(path))
     text = files("apothecary.tasks.relations").joinpath("thresholds.json").read_text(encoding="utf-8")
     for entry in json.loads(text)["fitted"]:
-        if entry["engine"] == engine and entry["prompts"] == prompts:
+        # A pocket model reads no prompt; alone or before another engine it needs the same odds.
+        reads_none = entry["prompts"] is None and re.fullmatch(r"pocket(@.*)?", engine)
+        if (entry["engine"] == engine and entry["prompts"] == prompts) or reads_none:
             return _thresholds(entry, f"shipped: {entry['fitted_on']}", "thresholds.json")
     return EVEN
 
