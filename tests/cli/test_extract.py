@@ -60,6 +60,8 @@ def write_script(path: Path, lines: Sequence[dict[str, object]]) -> None:
 
 def extract(*arguments: str, inputs: Sequence[str] = ("gold.pubtator",), out: str = "run") -> int:
     given = [*inputs, "--task", "relations", "--engine", "scripted:script.jsonl", "--out", out, *arguments]
+    # The ids of the invented gold are in no dictionary.
+    given += ["--set", "vocabulary=none"]
     return main(["extract", *given])
 
 
@@ -199,13 +201,27 @@ BAD: list[tuple[str, Sequence[str], str]] = [
         ["gold.pubtator", "--task", "relations", "--engine", "magic"],
         "there is no engine 'magic'",
     ),
-    ("engine to come", ["gold.pubtator", "--task", "relations", "--engine", "pocket"], "no engine 'pocket'"),
+    ("engine to come", ["gold.pubtator", "--task", "relations", "--engine", "hf:x"], "no engine 'hf:x'"),
+    (
+        "no pocket model",
+        ["gold.pubtator", "--task", "relations", "--engine", "pocket:empty.txt"],
+        "holds no pocket model",
+    ),
     (
         "unknown weights",
         ["gold.pubtator", "--task", "relations", "--engine", "llamacpp:nope"],
         "no weights named",
     ),
-    ("weights not here", ["gold.pubtator", "--task", "relations"], "models pull smollm2-135m-instruct"),
+    (
+        "weights not here",
+        ["gold.pubtator", "--task", "relations", "--engine", "llamacpp:smollm2-135m-instruct"],
+        "models pull smollm2-135m-instruct",
+    ),
+    (
+        "no vocabulary",
+        ["gold.pubtator", "--task", "relations", "--set", "vocabulary=none.xml"],
+        "cannot read the vocabulary",
+    ),
     ("unknown setting", ["gold.pubtator", "--task", "relations", "--set", "x=1"], "there is no setting 'x'"),
     ("no value", ["gold.pubtator", "--task", "relations", "--set", "x"], "is not KEY=VALUE"),
     ("schema", ["gold.pubtator", "--task", "relations", "--schema", "nope"], "there is no schema"),
@@ -262,7 +278,7 @@ def start(work: Path, documents: int) -> subprocess.Popen[str]:
     texts = [f"{n}|t|Drugb and fever.\n{n}|a|Fever followed Drugb {n}.\n" for n in range(documents)]
     (work / "many.pubtator").write_text("\n".join(texts))
     command = [sys.executable, "slow.py", "extract", "many.pubtator", "--task", "relations"]
-    command += ["--engine", "scripted:script.jsonl", "--out", "run"]
+    command += ["--engine", "scripted:script.jsonl", "--out", "run", "--set", "vocabulary=none"]
     environment = os.environ | {"APOTHECARY_HOME": str(work / "home")}
     return subprocess.Popen(
         command, cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -11,9 +11,7 @@ from apothecary.errors import EngineError, ModelMissing, UsageError
 OPTIONS = EngineOptions(threads=1)
 
 
-@pytest.mark.parametrize(
-    "spec", ["pocket", "hf:model", "http://host:1/v1#m", "https://host/v1", "replay:run"]
-)
+@pytest.mark.parametrize("spec", ["hf:model", "http://host:1/v1#m", "https://host/v1", "replay:run"])
 def test_kinds_that_are_not_built_list_those_that_are(spec: str) -> None:
     with pytest.raises(UsageError, match="this version has no engine .*llamacpp:.*scripted:"):
         open_engine(spec, OPTIONS)
@@ -50,7 +48,7 @@ def test_a_plus_sign_in_a_path_begins_no_adapter(weights: str, missing: str) -> 
 def test_missing_weights_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APOTHECARY_HOME", str(tmp_path))
     with pytest.raises(ModelMissing, match="apothecary models pull smollm2-135m-instruct"):
-        open_engine(DEFAULT_ENGINE, OPTIONS)
+        open_engine("llamacpp:smollm2-135m-instruct", OPTIONS)
 
 
 def test_a_missing_adapter_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

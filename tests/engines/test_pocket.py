@@ -29,6 +29,10 @@ from tests.strategies import texts
 TEXT = "Lithium-induced tremor: tremor occurred in 3 of 20 patients who took lithium carbonate for mania."
 LABELS = ("Chemical", "Disease")
 
+pytestmark = pytest.mark.skipif(
+    not any(shipped_models().glob("*/model.json")), reason="no pocket model ships with this version yet"
+)
+
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Pocket]:

@@ -19,7 +19,7 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> Encoded:
     return TextEncoder(tiny_tokenizer(tmp_path_factory.mktemp("t"))).encode(TEXT)
 
 
-def certain(tags: np.ndarray, count: int) -> np.ndarray:  # type: ignore[type-arg]
+def certain(tags: np.ndarray, count: int) -> np.ndarray:
     rows = np.full((len(tags), count), -20.0, np.float32)
     rows[np.arange(len(tags)), tags] = -1e-4
     return rows

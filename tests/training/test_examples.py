@@ -15,8 +15,8 @@ def settings(*heads: HeadSettings, held_out: str = "") -> PocketSettings:
 
 
 def spans(train: str, dev: str = "", **types: str) -> HeadSettings:
-    sources = tuple((Source(each, types=types),) if each else () for each in (train, dev))
-    return HeadSettings("tags", "spans", ("Chemical", "Disease"), *sources)
+    of_train, of_dev = ((Source(each, types=types),) if each else () for each in (train, dev))
+    return HeadSettings("tags", "spans", ("Chemical", "Disease"), of_train, of_dev)
 
 
 def pairs(train: str, *, directed: bool = True) -> HeadSettings:

@@ -18,7 +18,7 @@ from apothecary.messages import Engine
 
 __all__ = ["DEFAULT_ENGINE", "EngineOptions", "engine_spec", "open_engine"]
 
-DEFAULT_ENGINE = "pocket"
+DEFAULT_ENGINE = "llamacpp:smollm2-135m-instruct"
 BUILT = "pocket[:FOLDER], pocket@SURE/ENGINE, llamacpp:NAME-or-path[+adapter], scripted:FILE"
 SURE = 0.9
 """A cascade passes on what its first engine is less sure of than this, unless the user says otherwise."""

@@ -97,7 +97,7 @@ def _stamp(name: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=4)
 def _load(stamped: tuple[tuple[str, tuple[int, int]], ...]) -> Linking:
-    """Cached by size and time of change: a vocabulary takes seconds to read, and a run binds settings twice."""
+    """Cached: a vocabulary takes seconds to read, and a run binds its settings twice."""
     digest = hashlib.sha256()
     with as_file(files("apothecary") / "models" / DICTIONARY) as own:
         found = [read_dictionary(own)] if own.is_file() else []

@@ -66,10 +66,11 @@ class PocketSettings:
     """One encoder with its heads, and how it is trained.
 
     `encoder` is a name of `apothecary models list` or a folder with config.json, tokenizer.json and
-    safetensors; `start` is the folder of an earlier training, whose encoder is then trained further (one that
-    knows mentions learns relations from fewer abstracts). `window` and `overlap` are in tokens, `batch_tokens` bounds the padded tokens of a step,
-    `patience` is how many epochs without a better development figure end the training. `average` is the
-    decay of the running mean of the weights that is evaluated and kept (0: the last weights).
+    safetensors; `start` is the folder of an earlier training, whose encoder is then trained further: one
+    that knows mentions learns relations from fewer abstracts. `window` and `overlap` are in tokens,
+    `batch_tokens` bounds the padded tokens of a step, `patience` is how many epochs without a better
+    development figure end the training. `average` is the decay of the running mean of the weights that is
+    evaluated and kept (0: the last weights).
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""Names and vocabulary ids: dictionaries, MeSH and other vocabularies from files, linking."""
+"""Names and their vocabulary ids: dictionaries, MeSH and other files of the user, linking."""

@@ -80,9 +80,11 @@ def vocabulary_id(identifier: str) -> str:
     """
     identifier = " ".join(identifier.split())
     prefix, colon, number = identifier.partition(":")
-    if colon and prefix.lower() in _DROPPED_PREFIXES:
+    # Some files write a prefix twice; an id must not change when it is read again.
+    while colon and prefix.lower() in _DROPPED_PREFIXES:
         identifier = number.strip()
-    elif colon and prefix.lower() == "omim":
+        prefix, colon, number = identifier.partition(":")
+    if colon and prefix.lower() == "omim":
         identifier = f"OMIM:{number.strip()}"
     return "" if identifier in _UNLINKED else identifier
 

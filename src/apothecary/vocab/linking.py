@@ -116,6 +116,7 @@ class _Index:
             self._spaced.setdefault(" ".join(words), []).append(entry)
 
     def lookup(self, name: str, bound: float) -> Link | None:
+        """The link of an equal name, or else of a similar one."""
         return self.same(name) or self.similar(name, bound)
 
     def same(self, name: str) -> Link | None:
@@ -131,6 +132,7 @@ class _Index:
         return _choose(found, "normalised", 100.0) if found else None
 
     def similar(self, name: str, bound: float) -> Link | None:
+        """The link of the most similar name; of several equally similar ones, all have a say."""
         if len(name) > MAX_NAME_CHARACTERS:
             return None
         if self._similar is None:

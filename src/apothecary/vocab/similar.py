@@ -70,4 +70,6 @@ def _agree(one: str, other: str, bound: float) -> bool:
     words, others = one.split(), other.split()
     if len(words) != len(others):
         return not (set(words) <= set(others) or set(others) <= set(words))
-    return all(fuzz.ratio(word, counterpart) >= bound for word, counterpart in zip(words, others, strict=True))
+    return all(
+        fuzz.ratio(word, counterpart) >= bound for word, counterpart in zip(words, others, strict=True)
+    )

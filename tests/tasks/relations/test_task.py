@@ -38,6 +38,7 @@ def run(
     answer: Callable[[Request], Outcome], doc: Document | None = None, **settings: object
 ) -> tuple[Extraction, list[Request]]:
     """Walk the flow of a document; returns what it leaves and every request it made."""
+    settings = {"vocabulary": "none", **settings}
     return walk(load("relations").prepare(settings, ENGINES).flows["extract"](doc or document()), answer)
 
 
