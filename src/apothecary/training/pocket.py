@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def train(
     state = _State.begin(model, settings, texts)
     done = state.restore(out) if resume else 0
     for epoch in range(done, settings.epochs):
-        made = _one_epoch(state, settings, (texts, dev_texts), tokenizer, epoch)
+        with _without_subnormals():
+            made = _one_epoch(state, settings, (texts, dev_texts), tokenizer, epoch)
         state.history.append(made)
         say(f"epoch {epoch + 1}: loss {made.loss:.4f}, {_brief(made.figures)}, {made.seconds:.0f} s")
         if state.best == epoch:
@@ -102,6 +104,16 @@ def train(
         len(dropped.unreadable),
     )
     return model.cpu().eval(), report
+
+
+@contextmanager
+def _without_subnormals() -> Iterator[None]:
+    """Numbers too small for the normal range count as 0: on a CPU they cost a hundred times as much."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _one_epoch(
@@ -182,8 +194,6 @@ class _State:
         """At the start, with the schedule stretched over all epochs."""
         rng = random.Random(0)  # noqa: S311 - counts batches
         steps = sum(1 for _ in batches(texts, settings.batch_tokens, rng)) * settings.epochs
-        # Numbers too small for the normal range cost a hundred times as much on a CPU.
-        torch.set_flush_denormal(True)
         return cls(model, settings, steps)
 
     @property
