@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from apothecary.engines.cache import reply_key
 from apothecary.engines.llamacpp import LlamaCpp, open_llamacpp
-from apothecary.engines.weights import ModelFile, file_digest
+from apothecary.engines.weights import ModelFile
 from apothecary.errors import EngineError
 from apothecary.messages import (
     Choices,
@@ -32,6 +32,7 @@ from apothecary.messages import (
     Reply,
     Request,
 )
+from apothecary.networks.description import file_digest
 from tests.engines.tiny_gguf import CONTEXT, write_tiny_gguf
 
 pytest.importorskip("xllamacpp", reason="the extra 'cpu' is not installed")

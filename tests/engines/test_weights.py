@@ -11,7 +11,6 @@ from apothecary.engines.weights import (
     Weights,
     WeightsFile,
     catalogue,
-    file_digest,
     find,
     installed,
     models_folder,
@@ -19,6 +18,7 @@ from apothecary.engines.weights import (
     verify,
 )
 from apothecary.errors import ModelMissing, UsageError, WeightsError
+from apothecary.networks.description import file_digest
 
 NAME = "smollm2-135m-instruct"
 DIGEST = "0" * 64

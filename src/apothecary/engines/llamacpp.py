@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from apothecary.engines.cores import free_cores
-from apothecary.engines.weights import ModelFile, file_digest
+from apothecary.engines.weights import ModelFile
 from apothecary.errors import ContextOverflow, EngineError
 from apothecary.messages import (
     Choices,
@@ -31,6 +31,7 @@ from apothecary.messages import (
     Request,
     Usage,
 )
+from apothecary.networks.description import file_digest
 
 __all__ = ["LlamaCpp", "open_llamacpp", "option_logprobs"]
 

@@ -41,7 +41,7 @@ from apothecary.messages import (
     Value,
 )
 from apothecary.networks.description import DESCRIPTION, HeadDescription, ModelDescription, read_description
-from apothecary.networks.encoding import Encoded, TextEncoder, Windowing
+from apothecary.networks.encoding import Encoded, TextEncoder, Windowing, padded
 from apothecary.networks.features import pair_inputs, set_inputs
 from apothecary.networks.spans import best_tags, read_spans
 
@@ -130,15 +130,7 @@ class Model:
         parts: list[Floats] = []
         for start in range(0, len(windows), WINDOWS_AT_ONCE):
             some = windows[start : start + WINDOWS_AT_ONCE]
-            width = max(window.end - window.start for window in some) + len(before) + len(after)
-            ids, shapes, mask = (np.zeros((len(some), width), np.int64) for _ in range(3))
-            for row, window in enumerate(some):
-                end = len(before) + window.end - window.start
-                ids[row, : len(before)] = before
-                ids[row, len(before) : end] = encoded.ids[window.start : window.end]
-                ids[row, end : end + len(after)] = after
-                shapes[row, len(before) : end] = encoded.shapes[window.start : window.end]
-                mask[row, : end + len(after)] = 1
+            ids, shapes, mask = padded([(encoded, window) for window in some], before, after)
             (states,) = self._encoder.run(None, {"ids": ids, "shapes": shapes, "mask": mask})
             for row, window in enumerate(some):
                 shift = len(before) - window.start

@@ -23,8 +23,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from apothecary.engines.weights import Weights, WeightsFile, file_digest, models_folder
+from apothecary.engines.weights import Weights, WeightsFile, models_folder
 from apothecary.errors import ApothecaryError, WeightsError
+from apothecary.networks.description import file_digest
 
 __all__ = ["OnBytes", "pull"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
@@ -17,13 +16,13 @@ from pydantic import TypeAdapter
 
 from apothecary.engines.home import home_folder
 from apothecary.errors import ModelMissing, UsageError, WeightsError
+from apothecary.networks.description import file_digest
 
 __all__ = [
     "ModelFile",
     "Weights",
     "WeightsFile",
     "catalogue",
-    "file_digest",
     "find",
     "installed",
     "model_folder",
@@ -164,15 +163,6 @@ def _folder(weights: Weights) -> Path:
             hint=f"apothecary models pull {weights.name}",
         )
     return folder
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file. Raises WeightsError when it cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
 
 def _remembered_digest(path: Path) -> str:

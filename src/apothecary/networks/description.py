@@ -13,7 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from apothecary.errors import ModelMissing, WeightsError
 
-__all__ = ["DESCRIPTION", "HeadDescription", "ModelDescription", "read_description", "write_description"]
+__all__ = [
+    "DESCRIPTION",
+    "HeadDescription",
+    "ModelDescription",
+    "file_digest",
+    "read_description",
+    "write_description",
+]
 
 DESCRIPTION = "model.json"
 FORMAT = 1
@@ -89,6 +96,7 @@ def read_description(folder: Path) -> ModelDescription:
 def file_digest(path: Path) -> str:
     """SHA-256 of a file. Raises WeightsError when it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise WeightsError(f"cannot be read: {error.strerror}", where=str(path)) from error

@@ -7,6 +7,7 @@ by half at most; where two windows hold a token, the one that shows it more cont
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from tokenizers import Tokenizer
 
 from apothecary.errors import WeightsError
 
-__all__ = ["SHAPES", "Encoded", "TextEncoder", "Window", "Windowing", "word_shape"]
+__all__ = ["SHAPES", "Encoded", "TextEncoder", "Window", "Windowing", "padded", "word_shape"]
 
 Ints = NDArray[np.int64]
 
@@ -94,6 +95,22 @@ class Encoded:
         """The tokens that touch code points `start` to `end`, as a half-open range; empty in a gap."""
         first = bisect_right(self.ends, start)
         return first, max(first, bisect_left(self.starts, end))
+
+
+def padded(
+    rows: Sequence[tuple[Encoded, Window]], before: Sequence[int], after: Sequence[int]
+) -> tuple[Ints, Ints, Ints]:
+    """Ids, word shapes and mask of windows (windows by tokens), special tokens around each, zeros behind."""
+    width = max(window.end - window.start for _, window in rows) + len(before) + len(after)
+    ids, shapes, mask = (np.zeros((len(rows), width), np.int64) for _ in range(3))
+    for row, (encoded, window) in enumerate(rows):
+        inside = slice(len(before), len(before) + window.end - window.start)
+        ids[row, : inside.start] = before
+        ids[row, inside] = encoded.ids[window.start : window.end]
+        ids[row, inside.stop : inside.stop + len(after)] = after
+        shapes[row, inside] = encoded.shapes[window.start : window.end]
+        mask[row, : inside.stop + len(after)] = 1
+    return ids, shapes, mask
 
 
 class TextEncoder:

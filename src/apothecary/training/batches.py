@@ -6,12 +6,10 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from apothecary.networks.encoding import Encoded, TextEncoder, Window, Windowing
+from apothecary.networks.encoding import Encoded, TextEncoder, Window, Windowing, padded
 from apothecary.networks.heads import Encoder
 from apothecary.training.examples import Example, by_text
 
@@ -60,25 +58,10 @@ def _width(text: Text) -> int:
     return max(window.end - window.start for window in text.windows) + 2
 
 
-def _padded(
-    texts: Sequence[Text], before: tuple[int, ...], after: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    rows = [(text.encoded, window) for text in texts for window in text.windows]
-    width = max(window.end - window.start for _, window in rows) + len(before) + len(after)
-    ids, shapes, mask = (np.zeros((len(rows), width), np.int64) for _ in range(3))
-    for row, (encoded, window) in enumerate(rows):
-        inside = slice(len(before), len(before) + window.end - window.start)
-        ids[row, : inside.start] = before
-        ids[row, inside] = encoded.ids[window.start : window.end]
-        ids[row, inside.stop : inside.stop + len(after)] = after
-        shapes[row, inside] = encoded.shapes[window.start : window.end]
-        mask[row, : inside.stop + len(after)] = 1
-    return ids, shapes, mask
-
-
 def states_of(texts: Sequence[Text], tokenizer: TextEncoder, encoder: Encoder) -> list[Tensor]:
     """The states of each text (tokens by width), every token from the window that speaks for it."""
-    arrays = _padded(texts, tokenizer.before, tokenizer.after)
+    rows = [(text.encoded, window) for text in texts for window in text.windows]
+    arrays = padded(rows, tokenizer.before, tokenizer.after)
     with torch.autocast("cpu" if not torch.cuda.is_available() else "cuda", torch.bfloat16):
         ids, shapes, mask = (torch.from_numpy(array).to(encoder.shapes.weight.device) for array in arrays)
         states = encoder(ids, shapes, mask)
