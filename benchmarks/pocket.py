@@ -47,6 +47,7 @@ from apothecary.metrics.bootstrap import bootstrap
 from apothecary.metrics.calibration import brier, expected_calibration_error, probability
 from apothecary.metrics.counts import Counts
 from apothecary.metrics.nary import pooled, score_documents
+from apothecary.metrics.thresholds import fit_threshold
 from apothecary.networks.sets import choose_sets
 from apothecary.runs.extract import Summary
 from apothecary.runs.folder import read_lines
@@ -233,7 +234,7 @@ def cross_fitted(pairs: Sequence[tuple[Document, Record | None]]) -> object:
     halves = rows[::2], rows[1::2]
     counts: list[Counts] = []
     for mine, other in (halves, halves[::-1]):
-        threshold = best_threshold([row for each, _ in other for row in each])
+        threshold = fit_threshold([row for each, _ in other for row in each]).value
         counts += [decided(each, gold, threshold) for each, gold in mine]
     return figures(counts)
 
@@ -242,18 +243,6 @@ def decided(rows: Sequence[tuple[float, bool]], gold: int, threshold: float) -> 
     """Counts of one document at a threshold."""
     given = [holds for odds, holds in rows if odds >= threshold]
     return Counts(sum(given), len(given) - sum(given), gold - sum(given))
-
-
-def best_threshold(rows: Sequence[tuple[float, bool]]) -> float:
-    """The score from which on to accept for the best F1."""
-    total = sum(holds for _, holds in rows)
-    best, threshold, hits = -1.0, 0.0, 0
-    for position, (score, holds) in enumerate(sorted(rows, key=lambda row: -row[0]), start=1):
-        hits += holds
-        f1 = 2 * hits / (position + total)
-        if f1 > best:
-            best, threshold = f1, score
-    return threshold
 
 
 def figures(counts: Sequence[Counts]) -> object:
@@ -304,7 +293,7 @@ def measure_pairs(head: str, arguments: argparse.Namespace) -> Results:
     counts: list[Counts] = []
     for mine, other in ((0, 1), (1, 0)):
         thresholds = {
-            label: best_threshold([(p[label], i in true) for row in rows[other::2] for p, true in row])
+            label: fit_threshold([(p[label], i in true) for row in rows[other::2] for p, true in row]).value
             for i, label in enumerate(labels)
         }
         for row, example in zip(rows[mine::2], examples[mine::2], strict=True):

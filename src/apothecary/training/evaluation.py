@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apothecary.metrics.nary import score_combinations
+from apothecary.metrics.thresholds import fit_threshold
 from apothecary.networks.features import pair_inputs, set_inputs
 from apothecary.networks.sets import choose_sets
 from apothecary.networks.spans import best_tags, read_spans
@@ -20,7 +21,7 @@ from apothecary.training.batches import Text
 from apothecary.training.examples import Example
 from apothecary.training.settings import PocketSettings
 
-__all__ = ["Reader", "Scores", "best_threshold", "figures", "figures_of", "judge"]
+__all__ = ["Reader", "Scores", "figures", "figures_of", "judge"]
 
 Floats = NDArray[np.float32]
 
@@ -123,28 +124,14 @@ def figures_of(scores: Scores, kind: str, labels: Sequence[str]) -> dict[str, fl
     right = given = 0
     by_label: dict[str, float] = {}
     for label, rows in scores.pairs.items():
-        threshold, hits, taken = best_threshold(rows)
+        threshold = fit_threshold(rows).value
+        accepted = [holds for logit, holds in rows if logit >= threshold]
+        hits, taken = sum(accepted), len(accepted)
         right, given = right + hits, given + taken
         if taken:
             by_label[f"threshold {labels[label]}"] = threshold
         by_label[f"f1 {labels[label]}"] = _f1(hits, taken, scores.gold.get(label, 0))["f1"]
     return {**_f1(right, given, sum(scores.gold.values())), **by_label}
-
-
-def best_threshold(rows: Sequence[tuple[float, bool]]) -> tuple[float, int, int]:
-    """The logit from which on to accept for the best F1, with the hits and the accepted at it."""
-    ordered = sorted(rows, key=lambda row: -row[0])
-    gold = sum(hit for _, hit in ordered)
-    best, best_f1, hits = (float("inf"), 0, 0), 0.0, 0
-    for position, (logit, hit) in enumerate(ordered, start=1):
-        hits += hit
-        if position < len(ordered) and ordered[position][0] == logit:
-            continue
-        f1 = 2 * hits / (position + gold) if hits else 0.0
-        if f1 > best_f1:
-            after = ordered[position][0] if position < len(ordered) else logit
-            best, best_f1 = ((logit + after) / 2, hits, position), f1
-    return best
 
 
 def _f1(right: int, given: int, gold: int) -> dict[str, float]:
