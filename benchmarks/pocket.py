@@ -1,7 +1,7 @@
 """The pocket models on development parts, with peers in the same run -> docs/results/pocket.md.
 
-    python benchmarks/pocket.py                      # everything, all 500 abstracts of CDR's development part
-    python benchmarks/pocket.py --limit 20 --parts mentions,relations --page /tmp/page.md
+    python -m benchmarks.pocket                      # everything, all abstracts of CDR's development part
+    python -m benchmarks.pocket --limit 20 --parts mentions,relations
 
 No test part is read. Held-out ids are dropped. Thresholds that were fitted on the part they are scored on
 are cross-fitted: each half of the documents is decided by the threshold of the other.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import random
 import subprocess
@@ -21,50 +20,39 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from benchmarks.pocket_figures import (
+    DATA,
+    ROOT,
+    SEED,
+    Record,
+    Results,
+    figures,
+    gold_pairs,
+    mapping,
+    number,
+    rows_of,
+)
+from benchmarks.pocket_gold import measure_pairs, measure_sets
+from benchmarks.pocket_hybrid import measure_hybrid
+from benchmarks.pocket_page import write_page
+
 from apothecary import __version__
 from apothecary.api import ExtractOptions, extract
 from apothecary.corpora import cdr
 from apothecary.corpora.held_out import HeldOut
 from apothecary.documents import Document
-from apothecary.engines.cascade import Cascade
 from apothecary.engines.cores import free_cores
-from apothecary.engines.open import EngineOptions, open_engine
-from apothecary.engines.scripted import Scripted
 from apothecary.formats import pubtator
-from apothecary.messages import (
-    Choices,
-    Engine,
-    LabelPair,
-    LabelProbabilities,
-    LabelSet,
-    Message,
-    Outcome,
-    Reply,
-    Request,
-    SetProbabilities,
-)
-from apothecary.metrics.bootstrap import bootstrap
 from apothecary.metrics.calibration import brier, expected_calibration_error, probability
 from apothecary.metrics.counts import Counts
-from apothecary.metrics.nary import pooled, score_documents
 from apothecary.metrics.thresholds import fit_threshold
-from apothecary.networks.sets import choose_sets
 from apothecary.runs.extract import Summary
 from apothecary.runs.folder import read_lines
 from apothecary.tasks.linking import load_linking
 from apothecary.tasks.mentions.score import score as score_mentions
 from apothecary.tasks.relations.score import score as score_relations
-from apothecary.training.examples import Example, load
-from apothecary.training.settings import read_settings
 
-ROOT = Path(__file__).parent.parent
-DATA = Path(os.environ.get("APOTHECARY_DATA", ROOT.parent / "shared" / "data"))
 WORK = ROOT / "runs" / "benchmark-pocket"
-CALLS_OF_THE_REFERENCE = 57
-SEED = 13
-
-Record = Mapping[str, object]
-Results = dict[str, object]
 
 
 def development(limit: int | None) -> tuple[list[Document], Path]:
@@ -73,12 +61,17 @@ def development(limit: int | None) -> tuple[list[Document], Path]:
     documents, dropped = held.drop(cdr.CORPUS.read(DATA / "cdr", "dev"), lambda d: (d.id,))
     if limit:
         documents = random.Random(SEED).sample(documents, min(limit, len(documents)))
+    print(f"{len(documents)} documents of cdr/dev, {dropped} held-out ids dropped")
+    return documents, write_gold(documents, "dev.pubtator")
+
+
+def write_gold(documents: Iterable[Document], name: str) -> Path:
+    """The documents as a file that an extraction can read."""
     WORK.mkdir(parents=True, exist_ok=True)
-    path = WORK / "dev.pubtator"
+    path = WORK / name
     with path.open("w", encoding="utf-8") as stream:
         pubtator.write(documents, stream)
-    print(f"{len(documents)} documents of cdr/dev, {dropped} held-out ids dropped")
-    return documents, path
+    return path
 
 
 def run(name: str, source: Path, task: str, engine: str, settings: Record) -> Summary:
@@ -111,7 +104,19 @@ def measure_mentions(documents: Sequence[Document], source: Path, arguments: arg
         for row in rows_of(record, "mentions"):
             probabilities.append(number(row["confidence"]))
             right.append((row["start"], row["end"], row["type"]) in gold)
+    found: Results = {}
+    if arguments.language_model:
+        sample = random.Random(SEED).sample(list(documents), min(len(documents), arguments.language_sample))
+        path = write_gold(sample, "sample.pubtator")
+        asked = run("language", path, "mentions", arguments.language_model, {})
+        found = {
+            "language_model": strict(score_mentions(paired(sample, asked.folder), seed=SEED)),
+            "language_model_name": f"`{arguments.language_model}`, zero-shot",
+            "language_model_documents": len(sample),
+            "language_model_seconds": asked.ledger.wall_seconds,
+        }
     return {
+        **found,
         "pocket": strict(score_mentions(pairs, seed=SEED)),
         "pocket_seconds": summary.ledger.wall_seconds,
         "dictionary": strict(score_mentions(by_dictionary, seed=SEED)),
@@ -216,7 +221,7 @@ def all_pairs(document: Document) -> Record:
 
 def candidates(document: Document, record: Record | None) -> list[tuple[float, bool]]:
     """Log-odds of every pair that was asked about, and whether it holds, concepts being those of gold."""
-    gold = {tuple(a.concept for a in relation.arguments) for relation in document.relations}
+    gold = gold_pairs(document)
     return [
         (number(row["log_odds"]), (row["head"], row["tail"]) in gold) for row in rows_of(record, "candidates")
     ]
@@ -243,128 +248,6 @@ def decided(rows: Sequence[tuple[float, bool]], gold: int, threshold: float) -> 
     """Counts of one document at a threshold."""
     given = [holds for odds, holds in rows if odds >= threshold]
     return Counts(sum(given), len(given) - sum(given), gold - sum(given))
-
-
-def figures(counts: Sequence[Counts]) -> object:
-    """Precision, recall and F1 with an interval over documents."""
-
-    def f1(units: Sequence[Counts]) -> float:
-        return sum(units, Counts()).f1
-
-    interval = bootstrap(counts, f1, seed=SEED)
-    total = sum(counts, Counts())
-    return {
-        "precision": total.precision,
-        "recall": total.recall,
-        "f1": {"value": total.f1, "low": interval.low, "high": interval.high},
-    }
-
-
-# --- other corpora --------------------------------------------------------------------------------
-
-
-def development_examples(arguments: argparse.Namespace, head: str) -> tuple[list[Example], tuple[str, ...]]:
-    """Development examples of a head of the relator's configuration, and its labels."""
-    settings = read_settings(ROOT / "examples" / "pocket" / "relator.toml")
-    _, dev, _ = load(settings, DATA)
-    (labels,) = (each.labels for each in settings.head if each.name == head)
-    chosen = [example for example in dev if example.head == head]
-    return chosen[: arguments.limit], labels
-
-
-def measure_pairs(head: str, arguments: argparse.Namespace) -> Results:
-    """Pairs with gold mentions of another corpus, every label with a cross-fitted threshold."""
-    examples, labels = development_examples(arguments, head)
-    engine = open_engine(arguments.engine, EngineOptions())
-    rows: list[list[tuple[dict[str, float], frozenset[int]]]] = []
-    for example in examples:
-        asked = [
-            Request((), "relations.pairs", LabelPair(example.text, item.head, item.tail, (*labels, "none")))
-            for item in example.pairs
-        ]
-        values = [reply.value for reply in engine.answer(asked) if isinstance(reply, Reply)]
-        rows.append(
-            [
-                (dict(value.probabilities), item.labels)
-                for value, item in zip(values, example.pairs, strict=True)
-                if isinstance(value, LabelProbabilities)
-            ]
-        )
-    counts: list[Counts] = []
-    for mine, other in ((0, 1), (1, 0)):
-        thresholds = {
-            label: fit_threshold([(p[label], i in true) for row in rows[other::2] for p, true in row]).value
-            for i, label in enumerate(labels)
-        }
-        for row, example in zip(rows[mine::2], examples[mine::2], strict=True):
-            given = [
-                (i, true)
-                for p, true in row
-                for i, label in enumerate(labels)
-                if p[label] >= thresholds[label]
-            ]
-            hits = sum(i in true for i, true in given)
-            gold = sum(len(true) for _, true in row) + example.missed
-            counts.append(Counts(hits, len(given) - hits, gold - hits))
-    return {"micro": figures(counts), "documents": len(examples)}
-
-
-def measure_sets(arguments: argparse.Namespace) -> Results:
-    """DrugComb's development split by the official scorer, over names, beside its all-drugs floor."""
-    examples, labels = development_examples(arguments, "combinations")
-    engine = open_engine(arguments.engine, EngineOptions())
-    gold, floor = {}, {}
-    rows: dict[str, list[dict[str, float]]] = {}
-    for example in examples:
-        item = example.set
-        assert item is not None
-        gold[example.id] = [(frozenset(chosen), labels[label]) for chosen, label in item.gold]
-        everyone = frozenset(range(len(item.names)))
-        floor[example.id] = [(everyone, "POS")] if len(everyone) > 1 else []
-        asked = LabelSet(example.text, item.spans, item.candidates, labels)
-        (reply,) = engine.answer([Request((), "combinations.sets", asked)])
-        assert isinstance(reply, Reply)
-        assert isinstance(reply.value, SetProbabilities)
-        rows[example.id] = [dict(each.probabilities) for each in reply.value.sets]
-
-    def predicted(chosen: Sequence[Example], threshold: float) -> dict[str, list[tuple[frozenset[int], str]]]:
-        found = {}
-        for example in chosen:
-            assert example.set is not None
-            given = rows[example.id]
-            taken = choose_sets(example.set.candidates, [1 - row[labels[0]] for row in given], threshold)
-            found[example.id] = [
-                (frozenset(example.set.candidates[i]), max(labels[1:], key=given[i].__getitem__))
-                for i in taken
-            ]
-        return found
-
-    def exact(chosen: Sequence[Example], threshold: float) -> float:
-        units = score_documents({e.id: gold[e.id] for e in chosen}, predicted(chosen, threshold))
-        return sum(pooled(row[view] for row in units.values()).f1 for view in ("positive_exact", "any_exact"))
-
-    crossed: dict[str, list[tuple[frozenset[int], str]]] = {}
-    for mine, other in ((examples[::2], examples[1::2]), (examples[1::2], examples[::2])):
-        threshold = max((step / 20 for step in range(1, 20)), key=lambda t: exact(other, t))
-        crossed |= predicted(mine, threshold)
-    return {"pocket": official(gold, crossed), "floor": official(gold, floor), "documents": len(examples)}
-
-
-def official(
-    gold: Mapping[str, list[tuple[frozenset[int], str]]],
-    found: Mapping[str, list[tuple[frozenset[int], str]]],
-) -> Record:
-    """The four official F1 with intervals over documents."""
-    units = list(score_documents(gold, found).values())
-    result = {}
-    for view in ("positive_exact", "positive_partial", "any_exact", "any_partial"):
-        interval = bootstrap([row[view] for row in units], lambda rows: pooled(rows).f1, seed=SEED)
-        result[view] = {
-            "value": pooled(row[view] for row in units).f1,
-            "low": interval.low,
-            "high": interval.high,
-        }
-    return result
 
 
 # --- cost -----------------------------------------------------------------------------------------
@@ -394,111 +277,6 @@ def measure_speed(source: Path, arguments: argparse.Namespace) -> Results:
     return {**best, "cores": free_cores()}
 
 
-def measure_hybrid(documents: Sequence[Document], arguments: argparse.Namespace) -> Results:
-    """F1 with gold mentions against the questions that a second engine is asked."""
-    seconds: dict[str, Callable[[], Engine]] = {"strong": lambda: strong_engine(documents, 0.9)}
-    if arguments.language_model:
-        seconds[arguments.language_model] = lambda: open_engine(arguments.language_model, EngineOptions())
-    return {
-        name: [
-            hybrid_point(documents, arguments, make(), sure) for sure in (0.0, 0.6, 0.7, 0.8, 0.9, 0.97, 1.01)
-        ]
-        for name, make in seconds.items()
-    }
-
-
-def hybrid_point(
-    documents: Sequence[Document], arguments: argparse.Namespace, second: Engine, sure: float
-) -> Record:
-    """One point: pairs of gold concepts, those in doubt answered by the second engine."""
-    asked = 0
-
-    def counted(request: Request) -> Outcome:
-        nonlocal asked
-        asked += 1
-        (outcome,) = second.answer([request])
-        return outcome
-
-    engine = Cascade(open_engine(arguments.engine, EngineOptions()), Scripted(counted), sure)
-    counts = []
-    for document in documents:
-        pairs = cid_pairs(document)
-        gold = {tuple(a.concept for a in relation.arguments) for relation in document.relations}
-        outcomes = engine.answer([request for _, request in pairs])
-        given = [key for (key, _), outcome in zip(pairs, outcomes, strict=True) if says_yes(outcome)]
-        hits = sum(key in gold for key in given)
-        counts.append(Counts(hits, len(given) - hits, len(gold) - hits))
-    return {"sure": sure, "asked_per_document": asked / len(documents), "micro": figures(counts)}
-
-
-def cid_pairs(document: Document) -> list[tuple[tuple[str, str], Request]]:
-    """A request for every pair of gold concepts."""
-
-    def spans(places: Iterable[int]) -> tuple[tuple[int, int], ...]:
-        return tuple((document.mentions[i].start, document.mentions[i].end) for i in places)
-
-    found = []
-    for head in document.concepts:
-        for tail in document.concepts:
-            if head.type == "Chemical" and tail.type == "Disease" and head.mentions and tail.mentions:
-                given = LabelPair(document.text, spans(head.mentions), spans(tail.mentions), ("CID", "none"))
-                question = f"Does {head.names[0]} induce {tail.names[0]}? 1: it does. 0: it does not."
-                request = Request(
-                    (Message("user", f"{document.text}\n\n{question}"),),
-                    "relations.pairs",
-                    given,
-                    Choices(("1", "0")),
-                    want_logprobs=True,
-                )
-                found.append(((head.id, tail.id), request))
-    return found
-
-
-def says_yes(outcome: Outcome) -> bool:
-    """The decision of either engine at even odds."""
-    if not isinstance(outcome, Reply):
-        return False
-    if isinstance(outcome.value, LabelProbabilities):
-        return outcome.value.probabilities["CID"] >= 0.5
-    if outcome.logprobs:
-        return outcome.logprobs["1"] >= outcome.logprobs["0"]
-    return outcome.text == "1"
-
-
-def strong_engine(documents: Sequence[Document], right: float) -> Scripted:
-    """A made-up language model that answers a share of all pairs rightly, whichever they are (seeded)."""
-    truth = {}
-    for document in documents:
-        gold = {tuple(a.concept for a in relation.arguments) for relation in document.relations}
-        for key, request in cid_pairs(document):
-            truth[request.messages] = key in gold
-
-    def answer(request: Request) -> Outcome:
-        flips = random.Random(request.messages[0].content).random() >= right
-        return Reply(str(int(truth[request.messages] != flips)))
-
-    return Scripted(answer)
-
-
-# --- the page -------------------------------------------------------------------------------------
-
-
-def rows_of(record: Record | None, key: str) -> list[dict[str, object]]:
-    """The list of objects under a key; none where nothing was predicted."""
-    found = (record or {}).get(key, [])
-    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-
-
-def mapping(value: object) -> dict[str, object]:
-    """An object of a record."""
-    return dict(value) if isinstance(value, dict) else {}
-
-
-def number(value: object) -> float:
-    """A number of a record."""
-    return float(str(value))
-
-
 def main() -> None:
     """Measure the parts asked for and keep the results beside the page."""
     parser = argparse.ArgumentParser(
@@ -508,6 +286,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--parts", default="mentions,relations,biored,chemdisgene,sets,speed,hybrid")
     parser.add_argument("--language-model", default="", help="a second engine for the hybrid curve")
+    parser.add_argument("--language-sample", type=int, default=40, help="how many abstracts it reads")
     parser.add_argument("--results", type=Path, default=WORK / "results.json")
     arguments = parser.parse_args()
     documents, source = development(arguments.limit)
@@ -525,11 +304,16 @@ def main() -> None:
         known[part] = measures[part]()
         print(part, json.dumps(known[part], indent=1, default=str)[:3000])
         known["about"] = {
+            "command": " ".join(["python -m benchmarks.pocket", *sys.argv[1:]]),
             "version": __version__,
             "date": date.today().isoformat(),
             "python": platform.python_version(),
+            "machine": platform.machine(),
+            "cores": free_cores(),
         }
         arguments.results.write_text(json.dumps(known, indent=1, default=str))
+    if set(measures) <= set(known):
+        print(write_page(known))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Spans <-> tags."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apothecary.networks.encoding import Encoded, TextEncoder
-from apothecary.networks.spans import best_tags, read_spans, tag_count, write_tags
+from apothecary.networks.spans import Rule, best_tags, read_spans, settled, tag_count, write_tags
 from tests.tiny_encoder import tiny_tokenizer
 
 TEXT = "the lithium-induced tremor (tremor) , aspirin asthma"
@@ -80,3 +81,52 @@ def test_a_span_is_only_as_sure_as_its_least_certain_word(encoded: Encoded) -> N
 def test_a_text_without_words_has_no_spans(tmp_path: Path) -> None:
     empty = TextEncoder(tiny_tokenizer(tmp_path)).encode(" \n ")
     assert read_spans(empty, best_tags(np.zeros((0, 3), np.float32)), np.zeros((0, 3), np.float32)) == []
+
+
+REPEATED = "Lithium and tremor . lithium-induced TREMOR of lithiums , aspirin"
+
+
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory: pytest.TempPathFactory) -> Encoded:
+    return TextEncoder(tiny_tokenizer(tmp_path_factory.mktemp("r"))).encode(REPEATED)
+
+
+def test_a_sure_name_is_told_wherever_it_stands_as_a_word(repeated: Encoded) -> None:
+    found = settled(repeated, REPEATED, [(0, 7, 0, 4.0), (12, 18, 1, 1.0)], Rule(0.5, 3.0))
+    assert found == [(0, 7, 0, 4.0), (12, 18, 1, 1.0), (21, 28, 0, 0.5)]
+
+
+def test_a_doubtful_span_is_not_told_unless_its_name_is_sure_elsewhere(repeated: Encoded) -> None:
+    spans = [(0, 7, 1, 0.1), (12, 18, 1, 0.1), (21, 28, 0, 4.0)]
+    assert settled(repeated, REPEATED, spans, Rule(0.5, 3.0)) == [(0, 7, 0, 0.5), (21, 28, 0, 4.0)]
+
+
+def test_of_a_name_with_two_labels_the_surest_place_speaks(repeated: Encoded) -> None:
+    spans = [(0, 7, 1, 3.5), (12, 18, 1, 5.0), (21, 28, 0, 9.0)]
+    assert (37, 43, 1, 0.0) in settled(repeated, REPEATED, spans, Rule(None, 3.0))
+    (other,) = settled(repeated, REPEATED, [(21, 28, 0, 9.0)], Rule(None, 3.0))[:1]
+    assert other == (0, 7, 0, 0.0)
+
+
+def test_a_longer_span_keeps_its_place(repeated: Encoded) -> None:
+    found = settled(repeated, REPEATED, [(0, 7, 0, 4.0), (21, 43, 1, 1.0)], Rule(None, 3.0))
+    assert found == [(0, 7, 0, 4.0), (21, 43, 1, 1.0)]
+
+
+@given(st.data())
+def test_what_is_told_never_overlaps_and_no_rule_tells_all(repeated: Encoded, data: st.DataObject) -> None:
+    words = [*repeated.words, len(repeated)]
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(words) - 1), min_size=2, max_size=8)))
+    score = st.floats(-2, 8, allow_nan=False)
+    spans = [
+        (
+            int(repeated.starts[words[a]]),
+            int(repeated.ends[words[b] - 1]),
+            data.draw(st.integers(0, 1)),
+            data.draw(score),
+        )
+        for a, b in zip(cuts[::2], cuts[1::2], strict=False)
+    ]
+    assert settled(repeated, REPEATED, spans, Rule()) == spans
+    told = settled(repeated, REPEATED, spans, Rule(data.draw(score), data.draw(score)))
+    assert all(one[1] <= two[0] for one, two in pairwise(told))

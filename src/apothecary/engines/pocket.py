@@ -14,6 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -43,7 +44,7 @@ from apothecary.messages import (
 from apothecary.networks.description import DESCRIPTION, HeadDescription, ModelDescription, read_description
 from apothecary.networks.encoding import Encoded, TextEncoder, Windowing, padded
 from apothecary.networks.features import pair_inputs, set_inputs
-from apothecary.networks.spans import best_tags, read_spans
+from apothecary.networks.spans import best_tags, read_spans, settled
 
 __all__ = ["Pocket", "open_pocket", "shipped_models"]
 
@@ -51,8 +52,6 @@ Floats = NDArray[np.float32]
 
 KEPT_TEXTS = 16
 """Texts whose states are kept: those of the documents in flight."""
-WINDOWS_AT_ONCE = 8
-"""Windows in one pass: bounds the memory that a long text takes."""
 PAIRS_AT_ONCE = 256
 
 
@@ -126,15 +125,13 @@ class Model:
         if not len(encoded):
             return np.zeros((0, 1), np.float32)
         before, after = self._tokenizer.before, self._tokenizer.after
-        windows = self._windowing.over(len(encoded))
         parts: list[Floats] = []
-        for start in range(0, len(windows), WINDOWS_AT_ONCE):
-            some = windows[start : start + WINDOWS_AT_ONCE]
-            ids, shapes, mask = padded([(encoded, window) for window in some], before, after)
+        # One window at a time: several at once are no quicker on one core, and take their sum of memory.
+        for window in self._windowing.over(len(encoded)):
+            ids, shapes, mask = padded([(encoded, window)], before, after)
             (states,) = self._encoder.run(None, {"ids": ids, "shapes": shapes, "mask": mask})
-            for row, window in enumerate(some):
-                shift = len(before) - window.start
-                parts.append(states[row, window.own_start + shift : window.own_end + shift])
+            shift = len(before) - window.start
+            parts.append(states[0, window.own_start + shift : window.own_end + shift])
         return np.concatenate(parts)
 
 
@@ -230,20 +227,22 @@ class Pocket:
             names = {own: label for label, (m, h, own) in wanted.items() if m is model and h is head}
             state, fresh = model.state(given.text)
             tokens += len(state.encoded) * fresh
-            spans += _spans(model, head, state, names)
+            spans += _spans(model, head, given.text, state, names)
         return TaggedSpans(tuple(_surest(spans))), tokens
 
 
-def _spans(model: Model, head: HeadDescription, state: State, names: Mapping[str, str]) -> list[TaggedSpan]:
+def _spans(
+    model: Model, head: HeadDescription, text: str, state: State, names: Mapping[str, str]
+) -> list[TaggedSpan]:
     if not len(state.encoded):
         return []
     scores = model.run(head.name, {"states": state.states[state.encoded.words]})
     found = []
-    for start, end, label, score in read_spans(state.encoded, best_tags(scores), scores):
+    read = read_spans(state.encoded, best_tags(scores), scores)
+    for start, end, label, score in settled(state.encoded, text, read, head.rule):
         own = head.labels[label]
-        probability = _probability(head, own, score)
-        if own in names and probability >= head.least:
-            found.append(TaggedSpan(start, end, names[own], probability))
+        if own in names:
+            found.append(TaggedSpan(start, end, names[own], _probability(head, own, score)))
     return found
 
 
@@ -332,9 +331,18 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # An arena keeps what the longest text once took, for each session and thread.
-    options.enable_cpu_mem_arena = False
+    _share_memory()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except (RuntimeError, ValueError) as error:
         raise WeightsError("is not a network that can be loaded", where=str(path)) from error
+
+
+@cache
+def _share_memory() -> None:
+    """One arena for all networks of the process: each of its own would keep what its longest text took."""
+    place = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(place, None)

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from apothecary.errors import ModelMissing, WeightsError
+from apothecary.networks.spans import Rule
 
 __all__ = [
     "DESCRIPTION",
@@ -31,7 +32,7 @@ class HeadDescription:
     """One head: its file, what it answers, and how its scores become probabilities.
 
     `calibration` maps a label to slope and intercept of ``p = 1 / (1 + exp(-(slope * score + intercept)))``
-    (Platt 1999); a label without one keeps the score as log-odds. A span below `least` is not told.
+    (Platt 1999); a label without one keeps the score as log-odds. `rule` says which spans are told.
     `aliases` are other names under which a label may be asked for.
     """
 
@@ -41,7 +42,7 @@ class HeadDescription:
     labels: tuple[str, ...]
     steps: tuple[str, ...]
     calibration: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    least: float = 0.0
+    rule: Rule = field(default_factory=Rule)
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -130,6 +130,15 @@ class TextEncoder:
         self.before = tuple(empty.ids[:first])
         self.after = tuple(empty.ids[last + 1 :])
 
+    @property
+    def mask(self) -> int:
+        """The id that stands for a hidden token. Raises WeightsError when the tokenizer has none."""
+        for name in ("[MASK]", "<mask>"):
+            found = self._tokenizer.token_to_id(name)
+            if found is not None:
+                return found
+        raise WeightsError("the tokenizer has no token for hidden words", hint="set word_dropout = 0")
+
     def encode(self, text: str) -> Encoded:
         """Tokens without special ones. Characters that the tokenizer drops belong to no token."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)

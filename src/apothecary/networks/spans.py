@@ -2,20 +2,40 @@
 
 Tags: 0 is outside, 1 + 2k begins label k, 2 + 2k continues it. A continuation is legal only after a
 beginning or a continuation of the same label.
+
+What is told of a whole text may differ from what its tags say word by word: see `settled`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apothecary.networks.encoding import Encoded
 
-__all__ = ["best_tags", "read_spans", "tag_count", "write_tags"]
+__all__ = ["Rule", "Span", "best_tags", "read_spans", "settled", "tag_count", "write_tags"]
 
 Floats = NDArray[np.float32]
+Span = tuple[int, int, int, float]
+"""Start, end, label, score (log-odds)."""
+
+REPEATED_LETTERS = 4
+"""A shorter name stands for several things too often to be told wherever it occurs."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is told of a text: no span with a score below `least`; every place of a name that scores `repeat`.
+
+    None: all spans are told; no name is told where its tags do not say so.
+    """
+
+    least: float | None = None
+    repeat: float | None = None
 
 
 def tag_count(labels: int) -> int:
@@ -74,14 +94,14 @@ def best_tags(log_probabilities: Floats) -> NDArray[np.int64]:
 
 def read_spans(
     encoded: Encoded, tags: Sequence[int] | NDArray[np.int64], log_probabilities: Floats
-) -> list[tuple[int, int, int, float]]:
-    """(start, end, label, score) of each tagged span.
+) -> list[Span]:
+    """Each tagged span.
 
     The score is the log-odds of the least certain word of the span, its two neighbours included (they
     say where it ends): the span is only as sure as that word.
     """
     words = encoded.words
-    found: list[tuple[int, int, int, float]] = []
+    found: list[Span] = []
     position = 0
     while position < len(tags):
         tag = int(tags[position])
@@ -97,4 +117,52 @@ def read_spans(
         start_at, end_at = int(encoded.starts[words[position]]), int(encoded.ends[token_end - 1])
         found.append((start_at, end_at, (tag - 1) // 2, sure - float(np.log(-np.expm1(min(sure, -1e-6))))))
         position = end
+    return found
+
+
+def settled(encoded: Encoded, text: str, spans: Sequence[Span], rule: Rule) -> list[Span]:
+    """The spans that a rule tells of a text, in its order; linear in the text.
+
+    A name that is told at a place of its own, whole words in any case, gets the label of its surest span
+    and the least score that is told at all: the tags there said otherwise.
+    """
+    kept = [span for span in spans if rule.least is None or span[3] >= rule.least]
+    if rule.repeat is None:
+        return kept
+    names: dict[str, Span] = {}
+    for span in kept:
+        name = text[span[0] : span[1]].lower()
+        if span[3] >= rule.repeat and sum(map(str.isalpha, name)) >= REPEATED_LETTERS:
+            names[name] = max(span, names.get(name, span), key=lambda s: s[3])
+    return sorted(kept + _repeats(encoded, text, kept, names, rule.least or 0.0))
+
+
+def _repeats(
+    encoded: Encoded, text: str, kept: Sequence[Span], names: Mapping[str, Span], score: float
+) -> list[Span]:
+    """Further places of the names, clear of the spans kept and of each other, the longest name first."""
+    lasts = [*encoded.words[1:], len(encoded)]
+    ends = {
+        int(encoded.starts[a]): int(encoded.ends[b - 1]) for a, b in zip(encoded.words, lasts, strict=True)
+    }
+    # By first word: each place of the text is compared with the few names that can begin there.
+    by_word: dict[str, list[str]] = {}
+    for name in sorted(names, key=len, reverse=True):
+        start = names[name][0]
+        by_word.setdefault(text[start : ends[start]].lower(), []).append(name)
+    whole = set(ends.values())
+    taken = sorted(span[:2] for span in kept)
+    found: list[Span] = []
+    free = 0
+    for start, first_end in ends.items():
+        for name in by_word.get(text[start:first_end].lower(), ()) if start >= free else ():
+            end = start + len(name)
+            after = bisect_left(taken, (start,))
+            clear = not (after and taken[after - 1][1] > start) and not (
+                after < len(taken) and taken[after][0] < end
+            )
+            if clear and end in whole and text[start:end].lower() == name:
+                found.append((start, end, names[name][2], score))
+                free = end
+                break
     return found

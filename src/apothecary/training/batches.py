@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from apothecary.networks.encoding import Encoded, TextEncoder, Window, Windowing
 from apothecary.networks.heads import Encoder
 from apothecary.training.examples import Example, by_text
 
-__all__ = ["Text", "batches", "prepare", "states_of"]
+__all__ = ["Text", "batches", "hide_words", "prepare", "states_of"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,15 @@ def batches(texts: Sequence[Text], budget: int, rng: random.Random) -> Iterator[
 
 def _width(text: Text) -> int:
     return max(window.end - window.start for window in text.windows) + 2
+
+
+def hide_words(text: Text, share: float, mask: int, rng: random.Random) -> Text:
+    """The text with that share of its words unreadable; their shapes stay."""
+    encoded = text.encoded
+    word_of = np.cumsum(encoded.begins_word) - 1
+    chance = np.random.default_rng(rng.getrandbits(64)).random(len(encoded.words))
+    ids = np.where(chance[word_of] < share, mask, encoded.ids)
+    return replace(text, encoded=replace(encoded, ids=ids))
 
 
 def states_of(texts: Sequence[Text], tokenizer: TextEncoder, encoder: Encoder) -> list[Tensor]:

@@ -22,7 +22,7 @@ from apothecary.networks.description import (
 )
 from apothecary.networks.features import PAIR_FEATURES, SET_FEATURES
 from apothecary.networks.heads import SetHead, TagHead
-from apothecary.training.evaluation import Scores
+from apothecary.training.evaluation import Scores, fit_rule
 from apothecary.training.scoring import PocketModel
 from apothecary.training.settings import HeadSettings, PocketSettings
 
@@ -63,18 +63,20 @@ def _described(head: HeadSettings) -> HeadDescription:
 
 
 def _calibrated(head: HeadDescription, scores: Scores | None) -> HeadDescription:
-    """The head with slope and intercept for every label that the development part can say something of."""
+    """The head with the rule for its spans, and slope and intercept of the labels seen often enough."""
     found: dict[str, tuple[float, float]] = {}
+    rule = fit_rule(scores) if scores and head.kind == "spans" else head.rule
+    told = [each for tagged in scores.spans for each in tagged.told(rule)] if scores else []
     for position, label in enumerate(head.labels):
         rows: Sequence[tuple[float, bool]] = ()
         if scores and head.kind == "spans":
-            rows = [(score, hit) for score, hit, of in scores.spans if of == position]
+            rows = [(span[3], hit) for span, hit in told if span[2] == position]
         elif scores and head.kind in ("pairs", "names"):
             rows = scores.pairs.get(position, [])
         # Fewer than ten of either kind would fit noise.
         if min(sum(hit for _, hit in rows), sum(not hit for _, hit in rows)) >= 10:
             found[label] = platt([score for score, _ in rows], [hit for _, hit in rows])
-    return replace(head, calibration=found)
+    return replace(head, calibration=found, rule=rule)
 
 
 def _encoder(model: PocketModel, path: Path) -> None:

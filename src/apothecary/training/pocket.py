@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from apothecary.errors import UsageError
 from apothecary.networks.encoding import TextEncoder, Windowing
-from apothecary.training.batches import Text, batches, prepare, states_of
+from apothecary.training.batches import Text, batches, hide_words, prepare, states_of
 from apothecary.training.evaluation import figures, judge
 from apothecary.training.examples import load
 from apothecary.training.scoring import PocketModel, TorchReader, build, head_loss
@@ -146,7 +146,10 @@ def _learn(
     state.model.train()
     total, count = 0.0, 0
     for batch in batches(texts, settings.batch_tokens, rng):
-        states = states_of(batch, tokenizer, state.model.encoder)
+        shown = batch
+        if settings.word_dropout:
+            shown = [hide_words(text, settings.word_dropout, tokenizer.mask, rng) for text in batch]
+        states = states_of(shown, tokenizer, state.model.encoder)
         losses: dict[str, list[Tensor]] = {}
         for text, matrix in zip(batch, states, strict=True):
             for example in text.examples:

@@ -70,7 +70,8 @@ class PocketSettings:
     that knows mentions learns relations from fewer abstracts. `window` and `overlap` are in tokens,
     `batch_tokens` bounds the padded tokens of a step, `patience` is how many epochs without a better
     development figure end the training. `average` is the decay of the running mean of the weights that is
-    evaluated and kept (0: the last weights).
+    evaluated and kept (0: the last weights). `word_dropout` is the share of words that are hidden from the
+    encoder in training: what a name is must then be read off what stands around it.
     """
 
     name: str
@@ -90,6 +91,7 @@ class PocketSettings:
     overlap: Annotated[int, Field(ge=0)] = 64
     average: Share = 0.99
     tag_dropout: Share = 0.1
+    word_dropout: Share = 0.0
 
 
 _ADAPTER = TypeAdapter(PocketSettings)

@@ -1,0 +1,54 @@
+"""What the parts of the pocket benchmark share: figures with intervals, and reading of records."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from apothecary.documents import Document
+from apothecary.metrics.bootstrap import bootstrap
+from apothecary.metrics.counts import Counts
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(os.environ.get("APOTHECARY_DATA", ROOT.parent / "shared" / "data"))
+SEED = 13
+
+Record = Mapping[str, object]
+Results = dict[str, object]
+
+
+def figures(counts: Sequence[Counts]) -> object:
+    """Precision, recall and F1 with an interval over documents."""
+
+    def f1(units: Sequence[Counts]) -> float:
+        return sum(units, Counts()).f1
+
+    interval = bootstrap(counts, f1, seed=SEED)
+    total = sum(counts, Counts())
+    return {
+        "precision": total.precision,
+        "recall": total.recall,
+        "f1": {"value": total.f1, "low": interval.low, "high": interval.high},
+    }
+
+
+def gold_pairs(document: Document) -> set[tuple[str, ...]]:
+    """The annotated relations of a document, by the ids of their concepts."""
+    return {tuple(a.concept for a in relation.arguments) for relation in document.relations}
+
+
+def rows_of(record: Record | None, key: str) -> list[dict[str, object]]:
+    """The list of objects under a key; none where nothing was predicted."""
+    found = (record or {}).get(key, [])
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def mapping(value: object) -> dict[str, object]:
+    """An object of a record."""
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def number(value: object) -> float:
+    """A number of a record."""
+    return float(str(value))
