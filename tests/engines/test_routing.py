@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from apothecary.engines.routing import Routed, parse_routes
 from apothecary.engines.scripted import Scripted
 from apothecary.errors import StepNotServed, UsageError
-from apothecary.messages import EngineInfo, Message, Outcome, Reply, Request
+from apothecary.messages import EngineInfo, Failure, Message, Outcome, Reply, Request
 
 STEPS = ("t.mentions", "t.pairs", "t.names")
 
@@ -100,6 +100,17 @@ def test_an_engine_that_does_not_serve_its_step_is_named_with_one_that_does() ->
 def test_without_a_serving_engine_a_language_model_is_proposed() -> None:
     with pytest.raises(StepNotServed, match="t.pairs=llamacpp:"):
         Routed({"t.pairs": Named("pocket", steps=())}).check(["t.pairs"])
+
+
+class Refusing(Named):
+    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        return [Failure("StepNotServed", "knows nothing of TREATS") for _ in requests]
+
+
+def test_labels_that_an_engine_does_not_know_end_the_run_with_an_engine_that_may() -> None:
+    routed = Routed({"t.pairs": Refusing("pocket")})
+    with pytest.raises(StepNotServed, match=r"TREATS .*--engine t.pairs=llamacpp:"):
+        routed.answer([ask("t.pairs")])
 
 
 def test_a_step_without_a_route_is_an_error() -> None:

@@ -23,7 +23,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from apothecary.engines.cores import free_cores
-from apothecary.errors import ModelMissing, WeightsError
+from apothecary.errors import ModelMissing, StepNotServed, WeightsError
 from apothecary.messages import (
     EngineInfo,
     Failure,
@@ -186,9 +186,7 @@ class Pocket:
         else:
             answered = None
         if answered is None:
-            return Failure(
-                "StepNotServed", f"no pocket model knows what this {request.step} request asks for"
-            )
+            return _not_served(request.step, given)
         value, tokens = answered
         return Reply("", value, usage=Usage(tokens, 0, 0, time.perf_counter() - began))
 
@@ -209,7 +207,10 @@ class Pocket:
         return (best[1], best[2]) if best else None
 
     def _tag(self, step: str, given: TagSpans) -> tuple[Value, int] | None:
-        """Each label from the first head that knows it; where spans of two heads overlap, the surer stays."""
+        """Each label from the first head that knows it; where spans of two heads overlap, the surer stays.
+
+        None when no head knows one of the labels: a text tagged for the rest would look as if it had none.
+        """
         wanted: dict[str, tuple[Model, HeadDescription, str]] = {}
         for model in self._models:
             for head in model.description.heads:
@@ -218,7 +219,7 @@ class Pocket:
                         own = head.aliases.get(label, label)
                         if own in head.labels:
                             wanted.setdefault(label, (model, head, own))
-        if not wanted:
+        if len(wanted) < len(given.labels) or not wanted:
             return None
         spans: list[TaggedSpan] = []
         tokens = 0
@@ -229,6 +230,11 @@ class Pocket:
             tokens += len(state.encoded) * fresh
             spans += _spans(model, head, given.text, state, names)
         return TaggedSpans(tuple(_surest(spans))), tokens
+
+
+def _not_served(step: str, given: Input | None) -> Failure:
+    asked = ", ".join(given.labels) if isinstance(given, TagSpans | LabelPair | LabelSet) else "no label"
+    return Failure(StepNotServed.__name__, f"no pocket model knows what {step} asks for: {asked}")
 
 
 def _spans(

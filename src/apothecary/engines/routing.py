@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apothecary.errors import StepNotServed, UsageError
-from apothecary.messages import Engine, EngineInfo, Outcome, Request
+from apothecary.messages import Engine, EngineInfo, Failure, Outcome, Request
 
 __all__ = ["KINDS", "Routed", "parse_routes"]
 
@@ -87,7 +87,11 @@ class Routed:
                 raise StepNotServed(f"{info.name} does not serve the step {step}", hint=f"{step}={other}")
 
     def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
-        """One group for each engine, the outcomes in the order of the requests."""
+        """One group for each engine, the outcomes in the order of the requests.
+
+        Raises StepNotServed when an engine serves a step, but not with the labels it is asked about: no
+        document would fare better.
+        """
         groups: dict[int, list[int]] = {}
         for position, request in enumerate(requests):
             groups.setdefault(id(self._engine(request.step)), []).append(position)
@@ -95,6 +99,10 @@ class Routed:
         for positions in groups.values():
             engine = self._engine(requests[positions[0]].step)
             answered = engine.answer([requests[position] for position in positions])
+            for position, outcome in zip(positions, answered, strict=True):
+                if isinstance(outcome, Failure) and outcome.kind == StepNotServed.__name__:
+                    step = requests[position].step
+                    raise StepNotServed(outcome.message, hint=f"--engine {step}={A_LANGUAGE_MODEL}")
             outcomes |= dict(zip(positions, answered, strict=True))
         return [outcomes[position] for position in range(len(requests))]
 
