@@ -8,7 +8,7 @@ structured form.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ __all__ = [
     "Choose",
     "Constraint",
     "Decoding",
+    "Done",
     "Engine",
     "EngineInfo",
     "Failure",
@@ -38,6 +39,7 @@ __all__ = [
     "TaggedSpans",
     "Usage",
     "Value",
+    "nothing",
 ]
 
 Offsets = tuple[int, int]
@@ -240,7 +242,8 @@ class EngineInfo:
 
     `name` is how a user writes it, `digest` stands for its weights and every setting that can
     change a reply, `steps` are the steps it serves (None: any), `local` is false when requests
-    leave this machine, `concurrency` is how many threads may usefully call `answer` at once.
+    leave this machine, `concurrency` is how many threads may usefully call `answer` at once, `notes`
+    are what its user should know before trusting it.
     """
 
     name: str
@@ -249,6 +252,15 @@ class EngineInfo:
     steps: tuple[str, ...] | None = None
     local: bool = True
     concurrency: int = 1
+    notes: tuple[str, ...] = ()
+
+
+Done = Callable[[int, Outcome], None]
+"""Told of the outcome of one request of a group, by its place, as soon as it is there."""
+
+
+def nothing(place: int, outcome: Outcome) -> None:
+    """Nobody wants to be told."""
 
 
 class Engine(Protocol):
@@ -259,9 +271,11 @@ class Engine(Protocol):
         """Name, digest and abilities; constant over the life of the engine."""
         ...
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         """Answer one group of requests, in order; safe to call from several threads.
 
+        An engine that takes its time over each request tells `done`, so that what was answered is not
+        lost when the process dies before the group is whole. Others need not.
         A request that fails alone becomes a `Failure`. Raises EngineError when no further
         request can be answered.
         """

@@ -11,7 +11,7 @@ from apothecary.engines.budget import Budget, Budgeted, Meter
 from apothecary.engines.cache import Cached
 from apothecary.engines.scripted import Scripted
 from apothecary.errors import BudgetExhausted
-from apothecary.messages import Message, Outcome, Request
+from apothecary.messages import Done, Message, Outcome, Request, nothing
 
 
 class Counting(Scripted):
@@ -21,9 +21,9 @@ class Counting(Scripted):
         super().__init__(lambda request: "x" * 40)
         self.asked = 0
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         self.asked += len(requests)
-        return super().answer(requests)
+        return super().answer(requests, done)
 
 
 def group(size: int, start: int = 0) -> list[Request]:

@@ -16,6 +16,7 @@ from apothecary.errors import EngineError
 from apothecary.messages import (
     Choices,
     Decoding,
+    Done,
     EngineInfo,
     Failure,
     Grammar,
@@ -24,6 +25,7 @@ from apothecary.messages import (
     Reply,
     Request,
     RoleSpan,
+    nothing,
 )
 
 WRITER = """
@@ -52,9 +54,9 @@ class Recording(Scripted):
         text = request.messages[0].content
         return Failure("E", "m") if text.startswith("!") else text
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         self.groups.append([request.messages[0].content for request in requests])
-        return super().answer(requests)
+        return super().answer(requests, done)
 
     def close(self) -> None:
         self.closed += 1
@@ -277,3 +279,42 @@ def test_the_cache_lives_in_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.delenv("APOTHECARY_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_cache_path() == tmp_path / "apothecary" / "replies.sqlite"
+
+
+class Dying(Recording):
+    """Tells of each reply as it has it, and dies before a prompt that reads "last"."""
+
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
+        for place, request in enumerate(requests):
+            if request.messages[0].content == "last":
+                raise EngineError("the server is gone")
+            done(place, Reply(request.messages[0].content))
+        return []
+
+
+def test_what_was_answered_before_an_engine_died_is_not_asked_again(tmp_path: Path) -> None:
+    dying = Cached(Dying(), tmp_path / "c.sqlite")
+    with pytest.raises(EngineError, match="gone"):
+        dying.answer(asks("a", "b", "last", "c"))
+    dying.close()
+    engine = Recording()
+    cached = Cached(engine, tmp_path / "c.sqlite")
+    assert texts(cached.answer(asks("a", "b", "last", "c"))) == ["a", "b", "last", "c"]
+    assert engine.groups == [["last", "c"]]
+    cached.close()
+
+
+def test_failures_that_are_told_early_are_not_kept(tmp_path: Path) -> None:
+    class Failing(Recording):
+        def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
+            outcomes = super().answer(requests)
+            for place, outcome in enumerate(outcomes):
+                done(place, outcome)
+            return outcomes
+
+    engine = Failing()
+    cached = Cached(engine, tmp_path / "c.sqlite")
+    for _ in range(2):
+        assert texts(cached.answer(asks("a", "!b"))) == ["a", "E"]
+    assert engine.groups == [["a", "!b"], ["!b"]]
+    cached.close()

@@ -11,6 +11,7 @@ from apothecary.engines.open import EngineOptions, open_engine
 from apothecary.engines.scripted import Scripted
 from apothecary.errors import UsageError
 from apothecary.messages import (
+    Done,
     Engine,
     EngineInfo,
     Failure,
@@ -20,6 +21,7 @@ from apothecary.messages import (
     Request,
     SetProbabilities,
     TaggedSpans,
+    nothing,
 )
 
 
@@ -28,7 +30,7 @@ class Quick:
 
     info = EngineInfo("quick", "q", steps=tuple(f"pairs {p / 10}" for p in range(11)), concurrency=4)
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         return [self._one(float(request.step.split()[1])) for request in requests]
 
     def _one(self, probability: float) -> Outcome:

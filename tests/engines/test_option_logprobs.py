@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apothecary.engines.llamacpp import option_logprobs
+from apothecary.engines.options import option_logprobs
 from apothecary.errors import EngineError
 
 odds = st.floats(-50, 0)

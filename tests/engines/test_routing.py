@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from apothecary.engines.routing import Routed, parse_routes
 from apothecary.engines.scripted import Scripted
 from apothecary.errors import StepNotServed, UsageError
-from apothecary.messages import EngineInfo, Failure, Message, Outcome, Reply, Request
+from apothecary.messages import Done, EngineInfo, Failure, Message, Outcome, Reply, Request, nothing
 
 STEPS = ("t.mentions", "t.pairs", "t.names")
 
@@ -27,9 +27,9 @@ class Named(Scripted):
     def info(self) -> EngineInfo:
         return self._own
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         self.groups.append(len(requests))
-        return super().answer(requests)
+        return super().answer(requests, done)
 
     def close(self) -> None:
         self.closed += 1
@@ -103,7 +103,7 @@ def test_without_a_serving_engine_a_language_model_is_proposed() -> None:
 
 
 class Refusing(Named):
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         return [Failure("StepNotServed", "knows nothing of TREATS") for _ in requests]
 
 

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from apothecary.documents import Document
 from apothecary.errors import BudgetExhausted, DataError
-from apothecary.messages import EngineInfo, Failure, Flow, Message, Outcome, Reply, Request, Usage
+from apothecary.messages import (
+    Done,
+    EngineInfo,
+    Failure,
+    Flow,
+    Message,
+    Outcome,
+    Reply,
+    Request,
+    Usage,
+    nothing,
+)
 from apothecary.runs.driver import drive
 from apothecary.tasks.flow import Extraction, Problem
 
@@ -23,7 +34,7 @@ class Echo:
         self.left = calls_allowed
         self.lock = threading.Lock()
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         with self.lock:
             self.left -= len(requests)
             if self.left < 0:

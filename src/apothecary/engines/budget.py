@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from apothecary.errors import BudgetExhausted
-from apothecary.messages import Engine, EngineInfo, Outcome, Reply, Request
+from apothecary.messages import Done, Engine, EngineInfo, Outcome, Reply, Request, nothing
 
 __all__ = ["Budget", "Budgeted", "Meter"]
 
@@ -76,10 +76,10 @@ class Budgeted:
         """That of the engine inside."""
         return self._engine.info
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         """Answer, or raise BudgetExhausted before anything is asked."""
         self._meter.reserve(len(requests))
-        outcomes = self._engine.answer(requests)
+        outcomes = self._engine.answer(requests, done)
         usages = [outcome.usage for outcome in outcomes if isinstance(outcome, Reply)]
         self._meter.book(sum(usage.prompt_tokens + usage.completion_tokens for usage in usages))
         return outcomes

@@ -6,14 +6,14 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from apothecary.engines.home import home_folder
 from apothecary.engines.wire import reply_from_json, reply_to_json, request_to_json
 from apothecary.errors import EngineError, FormatError
-from apothecary.messages import Engine, EngineInfo, Outcome, Reply, Request
+from apothecary.messages import Done, Engine, EngineInfo, Outcome, Reply, Request, nothing
 
 __all__ = ["Cached", "default_cache_path", "reply_key"]
 
@@ -67,15 +67,16 @@ class Cached:
         """That of the engine inside."""
         return self._engine.info
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
-        """Known replies from the file, the others from the engine in one group, equal ones once."""
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
+        """Known replies from the file, the others from the engine in one group, equal ones once.
+
+        A reply is stored as soon as the engine tells of it.
+        """
         keys = [reply_key(self._engine.info, request) for request in requests]
         outcomes: dict[str, Outcome] = dict(self._look_up(keys))
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in outcomes}
         if missing:
-            answered = dict(zip(missing, self._engine.answer(list(missing.values())), strict=True))
-            self._store({key: out for key, out in answered.items() if isinstance(out, Reply)})
-            outcomes |= answered
+            outcomes |= self._ask(missing)
         repeated: set[str] = set()
         result: list[Outcome] = []
         for key in keys:
@@ -85,6 +86,20 @@ class Cached:
             repeated.add(key)
             result.append(outcome)
         return result
+
+    def _ask(self, missing: Mapping[str, Request]) -> dict[str, Outcome]:
+        keys = list(missing)
+        stored: set[str] = set()
+
+        def keep(place: int, outcome: Outcome) -> None:
+            if isinstance(outcome, Reply):
+                self._store({keys[place]: outcome})
+                stored.add(keys[place])
+
+        answered = dict(zip(keys, self._engine.answer(list(missing.values()), keep), strict=True))
+        untold = {key: out for key, out in answered.items() if key not in stored}
+        self._store({key: out for key, out in untold.items() if isinstance(out, Reply)})
+        return answered
 
     def _look_up(self, keys: Sequence[str]) -> dict[str, Reply]:
         found: dict[str, Reply] = {}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apothecary.messages import (
+    Done,
     Engine,
     EngineInfo,
     LabelProbabilities,
@@ -14,6 +15,7 @@ from apothecary.messages import (
     Request,
     SetProbabilities,
     TaggedSpans,
+    nothing,
 )
 
 __all__ = ["Cascade", "confidence"]
@@ -61,7 +63,7 @@ class Cascade:
             concurrency=min(one.concurrency, two.concurrency),
         )
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         """The first engine's outcomes, those in doubt replaced by the second's."""
         served = self.first.info.steps
         mine = [place for place, request in enumerate(requests) if served is None or request.step in served]
@@ -72,7 +74,10 @@ class Cascade:
             if place not in outcomes or confidence(outcomes[place]) < self.sure
         ]
         if doubtful:
-            answered = self.second.answer([requests[place] for place in doubtful])
+            answered = self.second.answer(
+                [requests[place] for place in doubtful],
+                lambda place, outcome: done(doubtful[place], outcome),
+            )
             for place, outcome in zip(doubtful, answered, strict=True):
                 if isinstance(outcome, Reply) or not isinstance(outcomes.get(place), Reply):
                     outcomes[place] = outcome

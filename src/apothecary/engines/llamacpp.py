@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import math
 import queue
 import secrets
 from collections.abc import Mapping, Sequence
@@ -18,10 +17,12 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from apothecary.engines.cores import free_cores
+from apothecary.engines.options import choice_grammar, option_logprobs
 from apothecary.engines.weights import ModelFile
 from apothecary.errors import ContextOverflow, EngineError
 from apothecary.messages import (
     Choices,
+    Done,
     EngineInfo,
     Failure,
     Grammar,
@@ -30,10 +31,11 @@ from apothecary.messages import (
     Reply,
     Request,
     Usage,
+    nothing,
 )
 from apothecary.networks.description import file_digest
 
-__all__ = ["LlamaCpp", "open_llamacpp", "option_logprobs"]
+__all__ = ["LlamaCpp", "open_llamacpp"]
 
 TOP_LOGPROBS = 1000
 """Alternatives asked for at the first token. Ample: codes are among the first dozens wherever a model
@@ -123,11 +125,15 @@ class LlamaCpp:
         """Name and digests of weights, adapter, library version and context."""
         return self._info
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         """Answer in order; what fails is a Failure of its own."""
         slot = self._slots.get()
         try:
-            return [self._one(request, slot) for request in requests]
+            outcomes = []
+            for place, request in enumerate(requests):
+                outcomes.append(self._one(request, slot))
+                done(place, outcomes[place])
+            return outcomes
         finally:
             self._slots.put(slot)
 
@@ -165,7 +171,7 @@ def _body(request: Request) -> dict[str, object]:
         case Grammar(gbnf):
             body["grammar"] = gbnf
         case Choices(options):
-            body["grammar"] = "root ::= " + " | ".join(_literal(option) for option in options)
+            body["grammar"] = choice_grammar(options)
             if request.want_logprobs:
                 body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
         case None:
@@ -183,12 +189,6 @@ def _schema_grammar(schema: str) -> str:
     # Free white space lets weak models pad until they are cut off.
     tight = {"x-guidance": {"whitespace_flexible": False}, **fields}
     return f"%llguidance {{}}\nstart: %json {json.dumps(tight)}\n"
-
-
-def _literal(option: str) -> str:
-    """A string of GBNF, which has fewer escapes than JSON, no surrogate pairs and no NUL."""
-    plain = option.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c >= " " else f"\\x{ord(c):02X}" for c in plain) + '"'
 
 
 def _outcome(response: object, request: Request) -> Outcome:
@@ -253,30 +253,3 @@ def _failure(error: Mapping[str, object]) -> Failure:
 def _refused(reason: str) -> Failure:
     # The library may quote the prompt: only the beginning is kept, which names the fault.
     return Failure(EngineError.__name__, f"llama.cpp refused the request: {reason[:SHOWN_OF_A_REASON]}")
-
-
-def option_logprobs(options: Sequence[str], top: Sequence[tuple[str, float]]) -> dict[str, float]:
-    """The log-probability of each option from the first token's alternatives (token text, log-probability).
-
-    The alternatives are those of the whole vocabulary, before the grammar. A token counts for an option
-    that begins with it, when no other option does; an option without such a token gets the lowest
-    log-probability listed, an upper bound. Raises EngineError for options that share their only token.
-    """
-    lowest = min((logprob for _, logprob in top), default=-math.inf)
-    found: dict[str, list[float]] = {option: [] for option in options}
-    shared: set[str] = set()
-    for token, logprob in top:
-        fitting = [option for option in options if token and option.startswith(token)]
-        if len(fitting) == 1:
-            found[fitting[0]].append(logprob)
-        else:
-            shared.update(fitting)
-    unclear = [option for option in options if not found[option] and option in shared]
-    if unclear:
-        raise EngineError(f"options {', '.join(unclear)} begin with the same token", hint="use other codes")
-    return {option: _log_sum(values) if values else lowest for option, values in found.items()}
-
-
-def _log_sum(values: Sequence[float]) -> float:
-    top = max(values)
-    return top + math.log(sum(math.exp(value - top) for value in values))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apothecary.engines.cascade import Cascade
+from apothecary.engines.http_probe import open_http
 from apothecary.engines.llamacpp import open_llamacpp
 from apothecary.engines.pocket import open_pocket
 from apothecary.engines.routing import KINDS
@@ -19,7 +20,10 @@ from apothecary.messages import Engine
 __all__ = ["DEFAULT_ENGINE", "EngineOptions", "engine_spec", "open_engine"]
 
 DEFAULT_ENGINE = "llamacpp:smollm2-135m-instruct"
-BUILT = "pocket[:FOLDER], pocket@SURE/ENGINE, llamacpp:NAME-or-path[+adapter], scripted:FILE"
+BUILT = (
+    "pocket[:FOLDER], pocket@SURE/ENGINE, llamacpp:NAME-or-path[+adapter], http://host:port/v1#model,"
+    " scripted:FILE"
+)
 SURE = 0.9
 """A cascade passes on what its first engine is less sure of than this, unless the user says otherwise."""
 
@@ -55,6 +59,8 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
     """Open an engine. Raises UsageError for one that there is not, EngineError for one that will not open."""
     if spec.startswith("scripted:") and spec != "scripted:":
         return read_script(Path(spec.removeprefix("scripted:")))
+    if spec.startswith(("http://", "https://")):
+        return open_http(spec, in_flight=options.slots if options.slots > 1 else None, seed=options.seed)
     pocket = _POCKET.fullmatch(spec)
     if pocket is not None:
         return _open_pocket(spec, pocket, options)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from apothecary.engines.cores import free_cores
 from apothecary.errors import ModelMissing, StepNotServed, WeightsError
 from apothecary.messages import (
+    Done,
     EngineInfo,
     Failure,
     Input,
@@ -40,6 +41,7 @@ from apothecary.messages import (
     TagSpans,
     Usage,
     Value,
+    nothing,
 )
 from apothecary.networks.description import DESCRIPTION, HeadDescription, ModelDescription, read_description
 from apothecary.networks.encoding import Encoded, TextEncoder, Windowing, padded
@@ -154,7 +156,7 @@ class Pocket:
         """Serves the steps that the descriptions of its models name."""
         return self._info
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         """One outcome for each request; those about one text and one head are answered in one pass."""
         outcomes: dict[int, Outcome] = {}
         pairs: dict[tuple[int, str, str], list[int]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apothecary.errors import StepNotServed, UsageError
-from apothecary.messages import Engine, EngineInfo, Failure, Outcome, Request
+from apothecary.messages import Done, Engine, EngineInfo, Failure, Outcome, Request, nothing
 
 __all__ = ["KINDS", "Routed", "parse_routes"]
 
@@ -86,7 +86,7 @@ class Routed:
                 other = next((each.name for each in infos if _serves(each, step)), A_LANGUAGE_MODEL)
                 raise StepNotServed(f"{info.name} does not serve the step {step}", hint=f"{step}={other}")
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         """One group for each engine, the outcomes in the order of the requests.
 
         Raises StepNotServed when an engine serves a step, but not with the labels it is asked about: no

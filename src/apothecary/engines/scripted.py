@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apothecary.errors import FormatError, UsageError
-from apothecary.messages import EngineInfo, Failure, Outcome, Reply, Request, Usage
+from apothecary.messages import Done, EngineInfo, Failure, Outcome, Reply, Request, Usage, nothing
 
 __all__ = ["Scripted", "read_script"]
 
@@ -42,7 +42,7 @@ class Scripted:
         """Serves every step."""
         return self._info
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         """One outcome for each request."""
         return [self._one(request) for request in requests]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from apothecary.messages import EngineInfo, Outcome, Reply, Request, Usage
+from apothecary.messages import Done, EngineInfo, Outcome, Reply, Request, Usage, nothing
 from apothecary.runs.driver import Item, drive
 from apothecary.runs.ledger import Ledger
 from apothecary.tasks.flow import Job
@@ -39,7 +39,7 @@ class _Rehearsal:
         """It serves every step and costs nothing."""
         return EngineInfo("rehearsal", "rehearsal")
 
-    def answer(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         """Made-up replies, with the size of prompt and reply as usage."""
         return [self._reply(request) for request in requests]
 
