@@ -264,9 +264,9 @@ import sys, time
 from apothecary.cli import main as cli
 from apothecary.engines import scripted
 answer = scripted.Scripted.answer
-def slowly(self, requests):
+def slowly(self, requests, done):
     time.sleep(0.05)
-    return answer(self, requests)
+    return answer(self, requests, done)
 scripted.Scripted.answer = slowly
 sys.exit(cli.main(sys.argv[1:]))
 """
