@@ -29,12 +29,13 @@ class _Bytes:
     def __init__(self, stream: BinaryIO) -> None:
         head = stream.read(2)
         stream.seek(0)
-        self._stream = gzip.GzipFile(fileobj=stream) if head == _GZIP else stream
+        # read1 gives what is there: read would lose the last block of an archive that is cut off.
+        self._next = gzip.GzipFile(fileobj=stream).read1 if head == _GZIP else stream.read
         self._wide = head in _WIDE
 
     def read(self, size: int = -1) -> bytes:
         """As a binary file does."""
-        data = self._stream.read(size)
+        data = self._next(size)
         return data if self._wide else data.replace(b"\0", b" ")
 
 
