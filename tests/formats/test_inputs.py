@@ -1,5 +1,6 @@
 """Files and folders as inputs: told apart by name and content, failing one by one."""
 
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -11,6 +12,19 @@ from apothecary.formats.inputs import describe_inputs, read_gold, read_inputs
 
 PUBTATOR = "10|t|Lithium tremor.\n"
 RECORD = '{"id": "11", "text": "Lithium."}\n'
+MEDLINE = (
+    "<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>{}</PMID><Article><ArticleTitle>Lithium."
+    "</ArticleTitle></Article></MedlineCitation></PubmedArticle></PubmedArticleSet>"
+)
+JATS = (
+    "<article><front><article-meta><article-id pub-id-type='pmc'>13</article-id><title-group>"
+    "<article-title>Lithium.</article-title></title-group></article-meta></front></article>"
+)
+BIOC_XML = (
+    "<collection><document><id>14</id><passage><offset>0</offset><text>Lithium.</text></passage></document>"
+    "</collection>"
+)
+BIOC_JSON = '{"documents": [{"id": "15", "infons": {}, "passages": [{"offset": 0, "text": "Lithium."}]}]}'
 
 
 def write(tmp_path: Path, files: dict[str, str | bytes]) -> list[Path]:
@@ -40,10 +54,18 @@ def ids(items: list[Document | DataError]) -> list[str]:
         ("a", "\ufeff\n" + RECORD, "11"),
         ("a.note", "Lithium.", "a"),
         ("a.note", "é" * 40_000, "a"),
+        ("a.note", "<5 mg of lithium", "a"),
+        ("a.xml", MEDLINE.format("12"), "12"),
+        ("a", "<?xml version='1.0'?><!DOCTYPE x SYSTEM 'y.dtd'>\n<!-- z -->\n" + MEDLINE.format("12"), "12"),
+        ("a.xml.gz", gzip.compress(MEDLINE.format("12").encode()), "12"),
+        ("a.nxml", JATS, "PMC13"),
+        ("a.xml", BIOC_XML, "14"),
+        ("a.json", BIOC_JSON, "15"),
+        ("a.jsonl", BIOC_JSON, "15"),
     ],
 )
 def test_the_format_is_told_by_name_then_by_content(
-    tmp_path: Path, name: str, content: str, expected: str
+    tmp_path: Path, name: str, content: str | bytes, expected: str
 ) -> None:
     assert ids(list(read_inputs(write(tmp_path, {name: content})))) == [expected]
 
@@ -51,6 +73,39 @@ def test_the_format_is_told_by_name_then_by_content(
 def test_a_folder_is_its_files_in_order_without_hidden_ones(tmp_path: Path) -> None:
     write(tmp_path, {"b.txt": "B.", "a.txt": "A.", "c/d.txt": "D.", ".e.txt": "E.", ".f/g.txt": "G."})
     assert ids(list(read_inputs([tmp_path]))) == ["a", "b", "d"]
+
+
+def test_annotations_belong_to_the_text_beside_them(tmp_path: Path) -> None:
+    write(tmp_path, {"a.txt": "Lithium.", "a.ann": "T1\tChemical 0 7\tLithium\n", "b.ann": ""})
+    document, error = read_inputs([tmp_path])
+    assert isinstance(document, Document)
+    assert [mention.text for mention in document.mentions] == ["Lithium"]
+    assert isinstance(error, FormatError)
+
+
+def test_of_updates_the_newest_record_counts_and_withdrawn_ones_are_gone(tmp_path: Path) -> None:
+    old, new = MEDLINE.format("1"), MEDLINE.format("1").replace("Lithium.", "Lithium, revised.")
+    gone = "<DeleteCitation><PMID>2</PMID></DeleteCitation></PubmedArticleSet>"
+    two = MEDLINE.format("2")
+    files = {"n1.xml": old, "n2.xml": two, "n3.xml": new.replace("</PubmedArticleSet>", gone)}
+    write(tmp_path, {**files, "z.txt": "Text."})
+    found = [item.text for item in read_inputs([tmp_path]) if isinstance(item, Document)]
+    assert found == ["Lithium, revised.", "Text."]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.xml", "<rss></rss>", "begins with <rss>"),
+        ("a.gz", gzip.compress(b"Lithium."), "gunzip it"),
+        ("a.gz", gzip.compress(b"Lithium.")[:9] + b"xx", "archive is damaged"),
+    ],
+)
+def test_what_is_no_format_of_ours_says_so(
+    tmp_path: Path, name: str, content: str | bytes, message: str
+) -> None:
+    with pytest.raises(FormatError, match=message):
+        list(read_inputs(write(tmp_path, {name: content})))
 
 
 def test_a_binary_file_in_a_folder_is_one_error(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from apothecary.documents import Document, Passage
 from apothecary.errors import DataError, FormatError
 from apothecary.formats import pubtator
-from apothecary.formats.medline import deleted, read
+from apothecary.formats.medline import Withdrawn, read, read_update
 
 TITLE = "<ArticleTitle>Lithium tremor.</ArticleTitle>"
 TEXTS = st.text(
@@ -199,15 +199,8 @@ def test_a_cut_off_archive_gives_what_stands_before_and_one_error(tmp_path: Path
     assert isinstance(error, FormatError)
 
 
-def test_withdrawn_records_are_listed(tmp_path: Path) -> None:
+def test_withdrawn_records_are_told_after_the_others(tmp_path: Path) -> None:
     list_ = "<DeleteCitation><PMID Version='1'>7</PMID><PMID>8</PMID></DeleteCitation>"
-    assert read_text(tmp_path, record(), list_) == [
-        Document("10", "Lithium tremor.", (Passage("title", 0, 15),))
-    ]
-    assert deleted(tmp_path / "x.xml") == {"7", "8"}
-
-
-def test_a_file_cut_off_before_the_withdrawn_records_is_an_error(tmp_path: Path) -> None:
-    read_text(tmp_path, record(), end="")
-    with pytest.raises(FormatError, match="not XML"):
-        deleted(tmp_path / "x.xml")
+    document = Document("10", "Lithium tremor.", (Passage("title", 0, 15),))
+    assert read_text(tmp_path, record(), list_) == [document]
+    assert list(read_update(tmp_path / "x.xml")) == [document, Withdrawn(frozenset({"7", "8"}))]

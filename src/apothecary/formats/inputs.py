@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from apothecary.documents import Document
 from apothecary.errors import DataError, FormatError, UsageError
-from apothecary.formats import pubtator, records, text
+from apothecary.formats import bioc_json, bioc_xml, brat, jats, medline, pubtator, records, text
+from apothecary.formats.kinds import Kind, kind_of
 from apothecary.formats.lines import check_encoding, open_bytes, printable
+from apothecary.formats.seen import Seen
 
 __all__ = ["describe_inputs", "read_gold", "read_inputs"]
 
-Kind = Literal["pubtator", "records", "text"]
 Item = Document | DataError
 
-_SNIFFED_BYTES = 64 * 1024
 _HASHED_BYTES = 1024 * 1024
 _HELD_ERRORS = 100
-_TITLE_LINE = re.compile(r"\s*[^|\s]+\|t\|")
-_NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_KINDS: dict[str, Kind] = {
-    ".pubtator": "pubtator",
-    ".jsonl": "records",
-    ".ndjson": "records",
-    ".md": "text",
+_READERS: Mapping[Kind, Callable[[Path, str], Iterator[Item | medline.Withdrawn]]] = {
+    "pubtator": lambda file, encoding: pubtator.read(file, encoding=encoding),
+    "records": lambda file, encoding: records.read(file, encoding=encoding),
+    "text": lambda file, encoding: iter([text.read(file, encoding=encoding)]),
+    "brat": lambda file, encoding: iter([brat.read(file, encoding=encoding)]),
+    "bioc_json": lambda file, encoding: bioc_json.read(file, encoding=encoding),
+    "bioc_xml": lambda file, _: bioc_xml.read(file),
+    "medline": lambda file, _: medline.read_update(file),
+    "jats": lambda file, _: jats.read(file),
 }
 
 
 def read_inputs(paths: Sequence[Path], *, encoding: str = "utf-8") -> Iterator[Item]:
     """Yield the documents of files and folders; what is wrong with one comes as a DataError value.
 
-    A format is told by suffix (.pubtator, .jsonl, .ndjson, .md) or, failing that, by the first
-    64 KiB; a .txt file is plain text unless it begins like PubTator, as corpora are distributed
-    under that name. A folder stands for its files, sorted, those in subfolders too, hidden ones
-    not. An id that repeats over all inputs is a DataError value, as is a file without a document.
+    For how a format is told see `kind_of`. A folder stands for its files, sorted, those in subfolders
+    too, hidden ones not; a .ann belongs to its .txt. An id that repeats over all inputs is a DataError
+    value, as is a file without a document.
+
+    Several MEDLINE files are a baseline with its updates: they are read from the last to the first, and
+    of a record that repeats, or is withdrawn later, nothing older is told.
 
     Raises FormatError at once when a path is missing or cannot be read and UsageError for an
     unknown encoding or no path; and, while reading, the first error of a lone input in which there
@@ -88,36 +89,52 @@ def _files(path: Path) -> list[Path]:
     for folder, subfolders, names in os.walk(path):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         found.extend(Path(folder, name) for name in names if not name.startswith("."))
-    return sorted(file for file in found if file.is_file())
+    paired = {file for file in found if file.suffix == ".ann" and file.with_suffix(".txt") in found}
+    return sorted(file for file in found if file.is_file() and file not in paired)
 
 
 def _all_items(inputs: Sequence[Sequence[Path]], encoding: str) -> Iterator[Item]:
-    origins: dict[str, str] = {}
-    for file in (file for files in inputs for file in files):
+    files = _newest_first([file for files in inputs for file in files], encoding)
+    seen = Seen()
+    for number, (file, kind) in enumerate(files):
         empty = True
-        for item in _file_items(file, encoding):
+        for item in [kind] if isinstance(kind, FormatError) else _file_items(file, kind, encoding):
             empty = False
-            if isinstance(item, Document) and item.id in origins:
+            if isinstance(item, medline.Withdrawn):
+                # What the updates read before this one hold is newer and stays.
+                for identity in item.ids:
+                    seen.add(identity, number)
+                continue
+            earlier = seen.add(item.id, number) if isinstance(item, Document) else None
+            if earlier is None:
+                yield item
+            elif kind != "medline":
                 yield FormatError(
-                    f"document {item.id} was already read from {origins[item.id]}",
+                    f"document {item.id} was already read from {printable(files[earlier][0])}",
                     where=printable(file),
                     hint="ids must be unique over all inputs",
                 )
-                continue
-            if isinstance(item, Document):
-                origins[item.id] = printable(file)
-            yield item
         if empty:
             yield FormatError("no document in it", where=printable(file), hint="remove it from the inputs")
 
 
-def _file_items(file: Path, encoding: str) -> Iterator[Item]:
+def _newest_first(files: Sequence[Path], encoding: str) -> list[tuple[Path, Kind | FormatError]]:
+    """Files with their kinds; those of MEDLINE in the reverse of their order, at the places they hold."""
+    kinds = [(file, _kind(file, encoding)) for file in files]
+    updates = [pair for pair in kinds if pair[1] == "medline"]
+    return [updates.pop() if pair[1] == "medline" else pair for pair in kinds]
+
+
+def _kind(file: Path, encoding: str) -> Kind | FormatError:
     try:
-        kind = _kind(file, encoding)
-        if kind == "text":
-            yield text.read(file, encoding=encoding)
-        else:
-            yield from (pubtator if kind == "pubtator" else records).read(file, encoding=encoding)
+        return kind_of(file, encoding)
+    except FormatError as error:
+        return error
+
+
+def _file_items(file: Path, kind: Kind, encoding: str) -> Iterator[Item | medline.Withdrawn]:
+    try:
+        yield from _READERS[kind](file, encoding)
     except FormatError as error:
         yield error
 
@@ -140,31 +157,3 @@ def _demand_a_document(items: Iterator[Item], path: Path) -> Iterator[Item]:
             held.clear()
     if not found:
         raise first or FormatError("no document in it", where=printable(path), hint="name another input")
-
-
-def _kind(file: Path, encoding: str) -> Kind:
-    """Raises FormatError for what is not text."""
-    suffixes = [suffix.lower() for suffix in file.suffixes]
-    if ".pubtator" in suffixes:
-        return "pubtator"
-    if suffixes and suffixes[-1] in _KINDS:
-        return _KINDS[suffixes[-1]]
-    with open_bytes(file) as stream:
-        head = stream.read(_SNIFFED_BYTES)
-    if suffixes[-1:] == [".txt"]:
-        return (
-            "pubtator" if _TITLE_LINE.match(head.decode("latin-1").removeprefix("\xef\xbb\xbf")) else "text"
-        )
-    try:
-        start = codecs.getincrementaldecoder(encoding)().decode(head).removeprefix("\ufeff")
-    except UnicodeError:
-        start = "\0"
-    if _NOT_TEXT.search(start):
-        raise FormatError(
-            "neither PubTator, JSON Lines nor text",
-            where=printable(file),
-            hint="or name its encoding with --encoding",
-        )
-    if _TITLE_LINE.match(start):
-        return "pubtator"
-    return "records" if start.lstrip().startswith("{") else "text"

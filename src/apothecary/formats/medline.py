@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
@@ -31,7 +32,7 @@ from apothecary.errors import DataError, FormatError
 from apothecary.formats.lines import printable
 from apothecary.formats.xml_stream import read_elements, text_of
 
-__all__ = ["deleted", "read"]
+__all__ = ["Withdrawn", "read", "read_update"]
 
 _RECORDS = ("PubmedArticle", "PubmedBookArticle")
 _PMID = re.compile(r"[0-9]+")
@@ -44,36 +45,38 @@ _NOTICES = {
 }
 
 
+@dataclass(frozen=True)
+class Withdrawn:
+    """PMIDs that an update file takes back."""
+
+    ids: frozenset[str]
+
+
 def read(path: Path) -> Iterator[Document | DataError]:
+    """Yield the records of a file, as `read_update` does, without what it withdraws."""
+    return (item for item in read_update(path) if not isinstance(item, Withdrawn))
+
+
+def read_update(path: Path) -> Iterator[Document | DataError | Withdrawn]:
     """Yield the records of a file, one in memory; one without a PMID or a text comes as a FormatError value.
+
+    The list of what it withdraws stands at its end: a file that breaks off seems to withdraw nothing.
 
     A PMID may repeat within a file, with a higher version: each is yielded, in the order of the file, and
     the caller says which one counts. What makes the rest of the file unreadable is the last value.
     Raises FormatError when the file cannot be opened.
     """
-    for element in read_elements(path, *_RECORDS):
+    for element in read_elements(path, "DeleteCitation", *_RECORDS):
         if isinstance(element, FormatError):
             yield element
+            continue
+        if element.tag == "DeleteCitation":
+            yield Withdrawn(frozenset(_texts(element, "PMID")))
             continue
         try:
             yield _document(element, f"{printable(path)}:{element.sourceline}")
         except DataError as error:
             yield error
-
-
-def deleted(path: Path) -> frozenset[str]:
-    """The PMIDs that an update file withdraws. Raises FormatError when the file cannot be read to its end.
-
-    The list stands at the end, so that a file which breaks off before would seem to withdraw nothing.
-    """
-    found: set[str] = set()
-    # The records are asked for as well, as only what was asked for is freed while reading.
-    for element in read_elements(path, "DeleteCitation", *_RECORDS):
-        if isinstance(element, FormatError):
-            raise element
-        if element.tag == "DeleteCitation":
-            found.update(_texts(element, "PMID"))
-    return frozenset(found)
 
 
 def _document(record: etree._Element, where: str) -> Document:

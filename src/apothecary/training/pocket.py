@@ -145,7 +145,8 @@ def _learn(
     weights = {head.name: head.weight for head in settings.head}
     state.model.train()
     total, count = 0.0, 0
-    for batch in batches(texts, settings.batch_tokens, rng):
+    order = list(batches(texts, settings.batch_tokens, rng))
+    for place, batch in enumerate(order):
         shown = batch
         if settings.word_dropout:
             shown = [hide_words(text, settings.word_dropout, tokenizer.mask, rng) for text in batch]
@@ -156,15 +157,16 @@ def _learn(
                 loss = head_loss(state.model.heads[example.head], example, text, matrix, rng)
                 if loss is not None:
                     losses.setdefault(example.head, []).append(loss)
-        if not losses:
-            continue
-        # Texts, not heads, weigh alike: a head with one text in the batch moves the encoder by one text.
-        loss = sum(
-            (weights[name] * torch.stack(found).sum() for name, found in losses.items()), torch.zeros(())
-        )
-        loss = loss / len(batch)
-        state.step(loss)
-        total, count = total + loss.item(), count + 1
+        if losses:
+            # Texts, not heads, weigh alike: a head with one text in the batch moves the encoder by one text.
+            loss = sum(
+                (weights[name] * torch.stack(found).sum() for name, found in losses.items()), torch.zeros(())
+            )
+            loss = loss / len(batch)
+            torch.autograd.backward(loss / settings.accumulate)
+            total, count = total + loss.item(), count + 1
+        if (place + 1) % settings.accumulate == 0 or place + 1 == len(order):
+            state.step()
     return total / max(1, count)
 
 
@@ -196,8 +198,8 @@ class _State:
     def begin(cls, model: PocketModel, settings: PocketSettings, texts: Sequence[Text]) -> _State:
         """At the start, with the schedule stretched over all epochs."""
         rng = random.Random(0)  # noqa: S311 - counts batches
-        steps = sum(1 for _ in batches(texts, settings.batch_tokens, rng)) * settings.epochs
-        return cls(model, settings, steps)
+        of_epoch = sum(1 for _ in batches(texts, settings.batch_tokens, rng))
+        return cls(model, settings, -(-of_epoch // settings.accumulate) * settings.epochs)
 
     @property
     def best(self) -> int:
@@ -210,12 +212,11 @@ class _State:
         found = self.average.module
         return found if isinstance(found, PocketModel) else self.model
 
-    def step(self, loss: Tensor) -> None:
-        """One step of the optimizer, with the gradient's norm held below 1."""
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+    def step(self) -> None:
+        """One step of the optimizer by the gradients gathered, their norm held below 1."""
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
         self.schedule.step()
         self.average.update_parameters(self.model)
 

@@ -68,10 +68,12 @@ class PocketSettings:
     `encoder` is a name of `apothecary models list` or a folder with config.json, tokenizer.json and
     safetensors; `start` is the folder of an earlier training, whose encoder is then trained further: one
     that knows mentions learns relations from fewer abstracts. `window` and `overlap` are in tokens,
-    `batch_tokens` bounds the padded tokens of a step, `patience` is how many epochs without a better
-    development figure end the training. `average` is the decay of the running mean of the weights that is
-    evaluated and kept (0: the last weights). `word_dropout` is the share of words that are hidden from the
-    encoder in training: what a name is must then be read off what stands around it.
+    `batch_tokens` bounds the padded tokens that are worked on at once, and `accumulate` such batches make
+    one step (a batch holds texts of like length, hence mostly of one task). `patience` is how many epochs
+    without a better development figure end the training. `average` is the decay of the running mean of
+    the weights that is evaluated and kept (0: the last weights). `word_dropout` is the share of words
+    that are hidden from the encoder in training: what a name is must then be read off what stands
+    around it.
     """
 
     name: str
@@ -87,6 +89,7 @@ class PocketSettings:
     warm_up: Share = 0.08
     weight_decay: Share = 0.01
     batch_tokens: Count = 4096
+    accumulate: Count = 1
     window: Count = 382
     overlap: Annotated[int, Field(ge=0)] = 64
     average: Share = 0.99
