@@ -106,7 +106,7 @@ def _all_items(inputs: Sequence[Sequence[Path]], encoding: str) -> Iterator[Item
                     seen.add(identity, number)
                 continue
             earlier = seen.add(item.id, number) if isinstance(item, Document) else None
-            if earlier is None:
+            if earlier is None or isinstance(item, DataError):
                 yield item
             elif kind != "medline":
                 yield FormatError(
