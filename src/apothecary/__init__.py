@@ -18,6 +18,7 @@ _PUBLIC = {
     "extract": "apothecary.api",
     "read": "apothecary.api",
     "score": "apothecary.api",
+    "write": "apothecary.api",
 }
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "extract",
     "read",
     "score",
+    "write",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,7 @@ from apothecary.engines.open import EngineOptions, engine_spec, open_engine
 from apothecary.engines.routing import Routed, parse_routes
 from apothecary.errors import DataError, UsageError
 from apothecary.formats.inputs import describe_inputs, read_gold, read_inputs
+from apothecary.formats.outputs import write_documents
 from apothecary.formats.predictions import pair_up, read_predictions
 from apothecary.messages import Engine
 from apothecary.runs.extract import Progress, Run, Summary, run
@@ -26,7 +27,7 @@ from apothecary.runs.rehearsal import estimate as estimate_run
 from apothecary.tasks import catalog
 from apothecary.tasks.flow import ScoreOptions, Task
 
-__all__ = ["ExtractOptions", "count", "estimate", "extract", "fit", "read", "score"]
+__all__ = ["ExtractOptions", "count", "estimate", "extract", "fit", "read", "score", "write"]
 
 COUNTED_BYTES = 50 << 20
 Paths = str | Path | Sequence[str | Path]
@@ -60,6 +61,14 @@ def read(path: str | Path, *, encoding: str = "utf-8") -> Iterator[Document]:
         if isinstance(item, DataError):
             raise item
         yield item
+
+
+def write(documents: Iterable[Document], path: str | Path) -> None:
+    """Write documents as PubTator, BioC, brat, Parquet or JSON Lines, by the ending of the path.
+
+    Raises UsageError for another ending, FormatError for what cannot be written.
+    """
+    write_documents(documents, Path(path))
 
 
 def extract(

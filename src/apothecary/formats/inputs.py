@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apothecary.documents import Document
 from apothecary.errors import DataError, FormatError, UsageError
-from apothecary.formats import bioc_json, bioc_xml, brat, jats, medline, pubtator, records, text
+from apothecary.formats import bioc_json, bioc_xml, brat, jats, medline, parquet, pubtator, records, text
 from apothecary.formats.kinds import Kind, kind_of
 from apothecary.formats.lines import check_encoding, open_bytes, printable
 from apothecary.formats.seen import Seen
@@ -29,6 +29,7 @@ _READERS: Mapping[Kind, Callable[[Path, str], Iterator[Item | medline.Withdrawn]
     "bioc_xml": lambda file, _: bioc_xml.read(file),
     "medline": lambda file, _: medline.read_update(file),
     "jats": lambda file, _: jats.read(file),
+    "parquet": lambda file, _: parquet.read(file),
 }
 
 

@@ -14,10 +14,11 @@ from apothecary.formats.lines import open_bytes, printable
 
 __all__ = ["Kind", "kind_of"]
 
-Kind = Literal["pubtator", "records", "text", "brat", "medline", "jats", "bioc_xml", "bioc_json"]
+Kind = Literal["pubtator", "records", "text", "brat", "medline", "jats", "bioc_xml", "bioc_json", "parquet"]
 
 _SNIFFED_BYTES = 64 * 1024
 _GZIP = b"\x1f\x8b"
+_PARQUET = b"PAR1"
 _TITLE_LINE = re.compile(r"\s*[^|\s]+\|t\|")
 _NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 # What may stand before the first element: declarations, comments, a document type.
@@ -54,6 +55,8 @@ def kind_of(file: Path, encoding: str) -> Kind:
     if last == ".ann" or (last == ".txt" and file.with_suffix(".ann").exists()):
         return "brat"
     head, packed = _head(file)
+    if head.startswith(_PARQUET):
+        return "parquet"
     start = _decoded(head, "latin-1" if last == ".txt" else encoding)
     root = _ROOT.match(start)
     if root and last != ".txt" and (root[1] in _ROOTS or packed or _says_xml(file, start)):

@@ -1,0 +1,172 @@
+"""Parquet: the package's own records as columns, for engines that read tables (DuckDB, Spark, Ray, pandas).
+
+The columns are the keys of `records`, nested as they are there. A table of another origin is read when
+it has the columns id and text, or id with title and abstract; its further columns are ignored. Needs the
+extra ``parquet``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from apothecary.documents import Document
+from apothecary.errors import DataError, FormatError, UsageError
+from apothecary.formats.lines import open_bytes, printable
+from apothecary.formats.records import from_record, to_record
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["read", "write"]
+
+ROWS = 512
+"""Documents that are held at once, in reading and in writing."""
+
+_COLUMNS = (
+    *("id", "text", "title", "abstract", "passages", "mentions", "concepts", "relations", "conditions"),
+    *("unlocated", "attributes"),
+)
+# UTF-8, and so Parquet, cannot hold half of a surrogate pair.
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+def read(path: Path) -> Iterator[Document | DataError]:
+    """Yield the documents of a file, a few hundred in memory; a bad row comes as a DataError value.
+
+    Rows are counted from 1. Raises FormatError when the file cannot be read, UsageError without the extra.
+    """
+    arrow = _arrow()
+    where = printable(path)
+    open_bytes(path).close()
+    try:
+        file = arrow.parquet.ParquetFile(path)
+        columns = [name for name in file.schema_arrow.names if name in _COLUMNS]
+        number = 0
+        for batch in file.iter_batches(batch_size=ROWS, columns=columns):
+            for row in batch.to_pylist(maps_as_pydicts="lossy"):
+                number += 1
+                try:
+                    yield from_record(_said(row), where=f"{where}: row {number}")
+                except DataError as error:
+                    yield error
+    except (arrow.ArrowException, OSError) as error:
+        raise FormatError(
+            f"is not Parquet that can be read: {type(error).__name__}", where=where, hint="write it again"
+        ) from error
+
+
+def write(documents: Iterable[Document], path: Path) -> None:
+    """Write a file, a few hundred documents in memory. Halves of surrogate pairs become blanks.
+
+    A file that stands there is replaced when the new one is whole. Raises FormatError when it cannot be
+    written, UsageError without the extra.
+    """
+    arrow = _arrow()
+    schema = _schema()
+    records = (_writable(to_record(document)) for document in documents)
+    temporary = path.with_name(f"{path.name}.new")
+    try:
+        with arrow.parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            while rows := list(islice(records, ROWS)):
+                writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
+        temporary.replace(path)
+    except (arrow.ArrowException, OSError) as error:
+        raise FormatError(f"cannot be written: {type(error).__name__}", where=printable(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _arrow() -> ModuleType:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise UsageError("Parquet is not installed", hint="pip install 'apothecary[parquet]'") from error
+    module: ModuleType = pyarrow
+    return module
+
+
+def _said(value: object) -> dict[str, object]:
+    """A row without the columns and fields that say nothing."""
+    found = _without_nothing(value)
+    return found if isinstance(found, dict) else {}
+
+
+def _without_nothing(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nothing(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nothing(item) for item in value]
+    return value
+
+
+def _writable(value: object) -> object:
+    if isinstance(value, str):
+        return _HALVES.sub(" ", value)
+    if isinstance(value, dict):
+        return {_writable(key): _writable(item) for key, item in value.items()}
+    return [_writable(item) for item in value] if isinstance(value, list) else value
+
+
+def _schema() -> pyarrow.Schema:
+    import pyarrow as pa
+
+    text, texts, whole, number = pa.string(), pa.list_(pa.string()), pa.int64(), pa.float64()
+    place = [("start", whole), ("end", whole)]
+    status = pa.struct([("polarity", text), ("setting", text)])
+    origin = pa.struct(
+        [("engine", text), ("step", text), ("answer", text), ("scenarios", texts), ("log_odds", number)]
+    )
+    judged = [("status", status), ("confidence", number), ("origin", origin)]
+    named = [*place, ("text", text), ("type", text), ("alignment", text)]
+
+    def rows(*fields: tuple[str, pa.DataType]) -> pa.DataType:
+        return pa.list_(pa.struct(list(fields)))
+
+    return pa.schema(
+        [
+            ("id", text),
+            ("text", text),
+            ("passages", rows(("section", text), *place)),
+            (
+                "mentions",
+                rows(
+                    *named,
+                    ("ids", texts),
+                    ("individual_names", texts),
+                    ("confidence", number),
+                    ("spans", pa.list_(pa.list_(whole))),
+                ),
+            ),
+            (
+                "concepts",
+                rows(
+                    ("id", text),
+                    ("type", text),
+                    ("mentions", pa.list_(whole)),
+                    ("names", texts),
+                    ("ids", texts),
+                    ("broader_than", texts),
+                ),
+            ),
+            (
+                "relations",
+                rows(
+                    ("id", text),
+                    ("type", text),
+                    ("arguments", rows(("role", text), ("concept", text))),
+                    ("evidence", rows(*place, ("quote", text))),
+                    *judged,
+                    ("attributes", pa.map_(text, text)),
+                ),
+            ),
+            ("conditions", rows(*named, ("relation", text), *judged)),
+            ("unlocated", rows(("text", text), ("type", text), ("reason", text))),
+            ("attributes", pa.map_(text, text)),
+        ]
+    )

@@ -1,0 +1,71 @@
+"""Documents as tables."""
+
+from pathlib import Path
+
+import pyarrow
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet as arrow_parquet
+
+from apothecary.documents import Document
+from apothecary.errors import DataError, FormatError
+from apothecary.formats import parquet
+from apothecary.formats.inputs import read_inputs
+from tests.strategies import documents
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(documents(), max_size=3))
+def test_files_give_back_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, given_documents: list[Document]
+) -> None:
+    path = tmp_path_factory.mktemp("p") / "d.parquet"
+    parquet.write(given_documents, path)
+    assert list(parquet.read(path)) == given_documents
+
+
+def table(tmp_path: Path, **columns: list[object]) -> Path:
+    path = tmp_path / "t.parquet"
+    arrow_parquet.write_table(pyarrow.table(columns), path)
+    return path
+
+
+def test_a_table_of_another_origin_is_read_by_its_titles_and_abstracts(tmp_path: Path) -> None:
+    path = table(tmp_path, id=[7], title=["One."], abstract=["Two."], journal=["J"])
+    (document,) = read_inputs([path])
+    assert isinstance(document, Document)
+    assert (document.id, document.text) == ("7", "One. Two.")
+
+
+def test_a_bad_row_costs_one_document(tmp_path: Path) -> None:
+    bad, good = parquet.read(table(tmp_path, id=[None, "2"], text=["a", "b"]))
+    assert isinstance(bad, DataError)
+    assert bad.where.endswith("t.parquet: row 1")
+    assert isinstance(good, Document)
+
+
+@pytest.mark.parametrize("content", [b"PAR1", b"PAR1" + b"x" * 100 + b"PAR1", b""])
+def test_a_damaged_file_is_one_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.parquet").write_bytes(content)
+    with pytest.raises(FormatError, match="not Parquet"):
+        list(parquet.read(tmp_path / "x.parquet"))
+
+
+def test_an_interrupted_write_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "d.parquet"
+    parquet.write([Document("1", "a")], path)
+
+    def broken() -> object:
+        yield Document("2", "b")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        parquet.write(broken(), path)  # type: ignore[arg-type]
+    assert [path] == list(tmp_path.iterdir())
+    assert list(parquet.read(path)) == [Document("1", "a")]
+
+
+def test_halves_of_surrogate_pairs_become_blanks(tmp_path: Path) -> None:
+    parquet.write([Document("1", "a\ud800b")], tmp_path / "d.parquet")
+    assert list(parquet.read(tmp_path / "d.parquet")) == [Document("1", "a b")]
