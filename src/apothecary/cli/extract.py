@@ -24,7 +24,10 @@ EXIT_CODES = {"complete": 0, "incomplete": 1, "stopped by budget": 3, "interrupt
 
 def extract(
     inputs: Annotated[
-        list[Path], typer.Argument(help="Files or folders: PubMed, JATS, BioC, PubTator, brat, JSONL, text.", metavar="INPUT")
+        list[Path],
+        typer.Argument(
+            help="Files or folders: PubMed, JATS, BioC, PubTator, brat, JSONL, text.", metavar="INPUT"
+        ),
     ],
     task: Annotated[str | None, typer.Option(help="What to extract: mentions, relations.")] = None,
     schema: Annotated[str | None, typer.Option(help="Schema by name or .toml file [default: cdr].")] = None,
