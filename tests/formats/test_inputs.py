@@ -166,3 +166,7 @@ def test_inputs_are_described_by_their_digests(tmp_path: Path) -> None:
     write(tmp_path, {"b.txt": "B.", "c/a.txt": "A."})
     expected = [(tmp_path / "b.txt", b"B."), (tmp_path / "c" / "a.txt", b"A.")]
     assert describe_inputs([tmp_path]) == tuple((str(p), hashlib.sha256(d).hexdigest()) for p, d in expected)
+
+
+def test_a_full_text_as_pmc_gives_it_is_read(tmp_path: Path) -> None:
+    assert ids(list(read_inputs(write(tmp_path, {"PMC15.json": f"[{BIOC_JSON}]"})))) == ["15"]

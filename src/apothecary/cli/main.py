@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from apothecary import __version__
-from apothecary.cli import extract, fit, models, score, train
+from apothecary.cli import extract, fetch, fit, models, score, train
 from apothecary.errors import ApothecaryError, BudgetExhausted
 
 __all__ = ["app", "main", "run"]
@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("extract")(extract.extract)
+app.command("fetch")(fetch.fetch)
 app.command("score")(score.score)
 app.command("fit")(fit.fit)
 app.add_typer(models.app, name="models")

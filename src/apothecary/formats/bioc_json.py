@@ -134,6 +134,10 @@ def _items(value: object, where: str) -> Iterator[tuple[object, str]]:
         yield value, where
         return
     for number, item in enumerate(value, 1):
+        if isinstance(item, dict) and any(key in item for key in _COLLECTIONS):
+            # As PMC answers: a list of collections.
+            yield from _items(item, where)
+            continue
         name = item.get("id") if isinstance(item, dict) else None
         yield item, f"{where}: document {number if name is None else name}"
 
