@@ -13,6 +13,7 @@ from apothecary.documents import Document
 from apothecary.engines.budget import Budget, Budgeted, Meter
 from apothecary.engines.cache import Cached, default_cache_path
 from apothecary.engines.open import EngineOptions, engine_spec, open_engine
+from apothecary.engines.replay import Replay
 from apothecary.engines.routing import Routed, parse_routes
 from apothecary.errors import DataError, UsageError
 from apothecary.formats.inputs import describe_inputs, read_gold, read_inputs
@@ -167,17 +168,21 @@ def _open(task: Task, engine: str | None, options: ExtractOptions) -> Routed:
     """The engines of all steps, each once, within the budget and behind the reply cache."""
     routes = parse_routes(engine_spec(engine), task.steps)
     meter = Meter(options.budget)
-    path = default_cache_path() if options.cache is None else Path(options.cache)
+    path = Path(options.cache) if options.cache else default_cache_path()
     opened: dict[str, Engine] = {}
     with ExitStack() as stack:
         for spec in routes.values():
             if spec not in opened:
                 bare = open_engine(
-                    spec, EngineOptions(threads=options.threads, slots=options.slots, seed=options.seed)
+                    spec,
+                    EngineOptions(
+                        threads=options.threads, slots=options.slots, seed=options.seed, cache=path
+                    ),
                 )
                 stack.callback(bare.close)
                 limited = Budgeted(bare, meter)
-                opened[spec] = limited if options.cache == "" else Cached(limited, path)
+                uncached = options.cache == "" or isinstance(bare, Replay)
+                opened[spec] = limited if uncached else Cached(limited, path)
         # All are open: from here on they are closed by whoever holds them.
         stack.pop_all()
     return Routed({step: opened[spec] for step, spec in routes.items()})

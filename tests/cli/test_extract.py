@@ -253,6 +253,16 @@ def test_a_broken_document_costs_one_item(work: Path) -> None:
     assert "952" in str(error["message"])
 
 
+def test_a_run_can_be_replayed_without_its_engine(work: Path) -> None:
+    assert extract() == 0
+    (work / "script.jsonl").unlink()
+    assert extract("--engine", "replay:run", out="again") == 0
+    again = (work / "again" / "predictions.jsonl").read_text()
+    # The origin of a relation names the engine that was asked.
+    renamed = again.replace("replay:run", "scripted:script.jsonl")
+    assert renamed == (work / "run" / "predictions.jsonl").read_text()
+
+
 def test_a_shifted_mention_is_kept_and_counted(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (work / "shifted.pubtator").write_text(GOLD.replace("2\t0\t5\tDrugb", "2\t1\t6\tDrugb"))
     assert extract(inputs=["shifted.pubtator"]) == 0

@@ -33,7 +33,10 @@ def extract(
     schema: Annotated[str | None, typer.Option(help="Schema by name or .toml file [default: cdr].")] = None,
     engine: Annotated[
         str | None,
-        typer.Option(help="Who answers: llamacpp:NAME-or-path, scripted:FILE; or STEP=ENGINE,STEP=ENGINE."),
+        typer.Option(
+            help="Who answers: pocket, llamacpp:NAME-or-path, http://host:port/v1#model, replay:RUN,"
+            " scripted:FILE; or STEP=ENGINE,STEP=ENGINE."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/<task>-<time>].")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N documents.")] = None,
@@ -126,12 +129,15 @@ def _tell(summary: Summary, task: str, *, as_json: bool) -> None:
             "mismatched_mentions": summary.mismatched,
             "ledger": summary.ledger.to_record(documents=summary.documents),
             "scores": summary.scores,
+            "notes": summary.notes,
         }
         print(json.dumps(record, indent=2, ensure_ascii=False))
         return
     print_table(ledger_table(summary.ledger, summary.documents), title=f"{task}: what it took")
     counts = f"{summary.documents} documents, {summary.failed} failed, {summary.problems} problems"
     print(f"{summary.status}: {counts}")
+    for note in summary.notes:
+        print(f"note: {note}")
     if summary.mismatched:
         print(f"note: {summary.mismatched} mentions of the input differ from the text at their offsets")
     if summary.problems:

@@ -7,10 +7,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from apothecary.engines.cache import default_cache_path
 from apothecary.engines.cascade import Cascade
 from apothecary.engines.http_probe import open_http
 from apothecary.engines.llamacpp import open_llamacpp
 from apothecary.engines.pocket import open_pocket
+from apothecary.engines.replay import open_replay
 from apothecary.engines.routing import KINDS
 from apothecary.engines.scripted import read_script
 from apothecary.engines.weights import resolve
@@ -22,7 +24,7 @@ __all__ = ["DEFAULT_ENGINE", "EngineOptions", "engine_spec", "open_engine"]
 DEFAULT_ENGINE = "llamacpp:smollm2-135m-instruct"
 BUILT = (
     "pocket[:FOLDER], pocket@SURE/ENGINE, llamacpp:NAME-or-path[+adapter], http://host:port/v1#model,"
-    " scripted:FILE"
+    " replay:RUN, scripted:FILE"
 )
 SURE = 0.9
 """A cascade passes on what its first engine is less sure of than this, unless the user says otherwise."""
@@ -41,13 +43,14 @@ class EngineOptions:
     """What is the same for every engine of a run.
 
     None for `threads` means the cores at hand; `seed` is added to that of a request and matters
-    only where a request samples.
+    only where a request samples; `cache` is where a replayed run finds its replies (None: the user's).
     """
 
     threads: int | None = None
     slots: int = 1
     context: int = 4096
     seed: int = 0
+    cache: Path | None = None
 
 
 def engine_spec(option: str | None) -> str:
@@ -59,6 +62,8 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
     """Open an engine. Raises UsageError for one that there is not, EngineError for one that will not open."""
     if spec.startswith("scripted:") and spec != "scripted:":
         return read_script(Path(spec.removeprefix("scripted:")))
+    if spec.startswith("replay:") and spec != "replay:":
+        return open_replay(Path(spec.removeprefix("replay:")), options.cache or default_cache_path())
     if spec.startswith(("http://", "https://")):
         return open_http(spec, in_flight=options.slots if options.slots > 1 else None, seed=options.seed)
     pocket = _POCKET.fullmatch(spec)
@@ -76,7 +81,7 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
             adapter=Path(adapter) if adapter else None,
             seed=options.seed,
         )
-    if spec.startswith(("scripted:", "llamacpp:")):
+    if spec.startswith(("scripted:", "llamacpp:", "replay:")):
         raise UsageError(f"'{spec}' names no file", hint=f"engines: {BUILT}")
     known = any(spec.startswith(start) for start in KINDS)
     message = "this version has no engine" if known else "there is no engine"

@@ -60,7 +60,7 @@ class Summary:
     `status` is ``complete``, ``incomplete`` (some items failed), ``stopped by budget`` or
     ``interrupted``; `problems` counts the rows of ``errors.jsonl``; `mismatched` the mentions of the
     inputs whose text differs from its slice; `scores` compare with the annotation of the inputs,
-    where they have one.
+    where they have one; `notes` are what is to be known of the engines.
     """
 
     folder: Path
@@ -72,6 +72,7 @@ class Summary:
     ledger: Ledger
     reason: str = ""
     scores: Mapping[str, object] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -121,6 +122,7 @@ def run(plan: Run, on_progress: Callable[[Progress], None] = lambda progress: No
         scores = _scores(plan, folder) if ended and seen.annotated and len(folder.done) <= SCORED else None
         _report(plan, folder, manifest, seen, scores)
     on_progress(Progress(len(folder.done) - before, before, len(folder.failed), folder.ledger))
+    notes = plan.manifest.get("notes")
     return Summary(
         plan.folder,
         status,
@@ -131,6 +133,7 @@ def run(plan: Run, on_progress: Callable[[Progress], None] = lambda progress: No
         folder.ledger,
         reason,
         scores,
+        tuple(str(note) for note in notes) if isinstance(notes, list) else (),
     )
 
 

@@ -45,6 +45,7 @@ def make_manifest(
         "task": task,
         "fingerprint": fingerprint(identity),
         "identity": identity,
+        "notes": sorted({f"{info.name}: {note}" for info in engines.values() for note in info.notes}),
         "inputs": [{"path": path, "sha256": digest} for path, digest in inputs],
         "python": platform.python_version(),
         "platform": platform.platform(),
