@@ -101,7 +101,8 @@ def tagging_step(name: str) -> Step[Window, tuple[Tagged, ...]]:
         return Request(
             messages=document_messages(window.text, question),
             step=name,
-            input=TagSpans(window.text, tuple(label.name for label in window.labels)),
+            # Decoys keep a language model from forcing names under the wanted labels; a tagger needs none.
+            input=TagSpans(window.text, tuple(label.name for label in window.labels if not label.decoy)),
             constraint=JsonSchema(_json_schema(window.labels)),
             decoding=Decoding(max_new_tokens=limit),
         )

@@ -25,8 +25,8 @@ __all__ = ["Reader", "Scores", "Tagged", "figures", "figures_of", "fit_rule", "j
 
 Floats = NDArray[np.float32]
 
-LEASTS = (None, 0.25, 0.5, 0.75, 1.0, 1.5)
-REPEATS = (None, 1.0, 1.5, 2.0, 3.0)
+LEASTS = (None, 0.5, 1.0, 1.5, 2.0, 2.5)
+REPEATS = (None, 1.0, 2.0, 3.0, 4.0)
 
 
 @dataclass(frozen=True)
