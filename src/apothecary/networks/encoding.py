@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ SHAPES = 7
 """How many word shapes there are: an uncased tokenizer forgets case, which marks names."""
 
 
+@lru_cache(maxsize=1 << 16)
 def word_shape(word: str) -> int:
     """The shape of a word: 0 no letter or digit, 1 lower, 2 Capitalised, 3 UPPER, 4 miXed, 5 digits, 6 a1."""
     letters = [char for char in word if char.isalpha()]
