@@ -5,7 +5,8 @@ Source: Zhao et al. 2025, stage I a. Departures:
 2. The answer is one JSON object by label instead of ``type|name`` lines, so it can be constrained.
 3. A name is searched in the whole document, beyond exact matches, and each place says how it was
    found; what is not found is reported. The release searched one sentence and dropped the rest.
-4. No include lists, no skip lists, no words that discard a line: those were taken from scored text.
+4. A short form that the text defines is what its long form is (see `short_forms`).
+5. No include lists, no skip lists, no words that discard a line: those were taken from scored text.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from apothecary.tasks.answers import json_answer
 from apothecary.tasks.flow import Parsed, Step
 from apothecary.tasks.prompting import document_messages, fill, load_prompt
 from apothecary.tasks.schema import Label
+from apothecary.tasks.short_forms import with_short_forms
 
 __all__ = ["PROMPT", "Located", "Tagged", "Window", "located", "rehearsed", "tagging_step", "windows"]
 
@@ -177,7 +179,7 @@ def rehearsed(request: Request, labels: Sequence[Label]) -> Reply:
 
 
 def located(document: Document, tagged: Iterable[Tagged], labels: Sequence[Label]) -> Located:
-    """Every place of every wanted name. A place claimed by two labels goes to the first claim."""
+    """Every place of every wanted name and of its short form; the first claim to a place counts."""
     wanted = {label.name for label in labels if not label.decoy}
     mentions: dict[tuple[int, int], Mention] = {}
     unlocated: dict[tuple[str, str], Unlocated] = {}
@@ -192,8 +194,7 @@ def located(document: Document, tagged: Iterable[Tagged], labels: Sequence[Label
             unlocated.setdefault((item.label, item.name), Unlocated(item.name, item.label, reason))
         for mention in places:
             mentions.setdefault((mention.start, mention.end), mention)
-    ordered = tuple(mentions[key] for key in sorted(mentions))
-    return Located(ordered, tuple(unlocated.values()))
+    return Located(with_short_forms(document, list(mentions.values())), tuple(unlocated.values()))
 
 
 def _places(document: Document, item: Tagged) -> list[Mention]:

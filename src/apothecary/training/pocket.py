@@ -23,7 +23,7 @@ from apothecary.networks.encoding import TextEncoder, Windowing
 from apothecary.training.batches import Text, batches, hide_words, prepare, states_of
 from apothecary.training.evaluation import figures, judge
 from apothecary.training.examples import load
-from apothecary.training.scoring import PocketModel, TorchReader, build, head_loss
+from apothecary.training.scoring import KeptStates, PocketModel, TorchReader, build, head_loss
 from apothecary.training.settings import PocketSettings
 
 __all__ = ["Report", "train"]
@@ -82,6 +82,8 @@ def train(
     if torch.cuda.is_available():
         model = model.cuda()
     state = _State.begin(model, settings, texts)
+    if settings.frozen:
+        state.kept = KeptStates(model.encoder, tokenizer)
     done = state.restore(out) if resume else 0
     for epoch in range(done, settings.epochs):
         with _without_subnormals():
@@ -127,7 +129,7 @@ def _one_epoch(
     texts, dev_texts = parts
     loss = _learn(state, settings, texts, tokenizer, epoch)
     judged = {head.name: head.judge for head in settings.head if head.judge}
-    found = figures(judge(TorchReader(state.mean, tokenizer), dev_texts, judged), settings)
+    found = figures(judge(TorchReader(state.mean, tokenizer, state.kept), dev_texts, judged), settings)
     total = sum(values["f1"] * judged[name] for name, values in found.items())
     return Epoch(loss, time.monotonic() - begun, total, found)
 
@@ -150,7 +152,7 @@ def _learn(
         shown = batch
         if settings.word_dropout:
             shown = [hide_words(text, settings.word_dropout, tokenizer.mask, rng) for text in batch]
-        states = states_of(shown, tokenizer, state.model.encoder)
+        states = state.kept.of(batch) if state.kept else states_of(shown, tokenizer, state.model.encoder)
         losses: dict[str, list[Tensor]] = {}
         for text, matrix in zip(batch, states, strict=True):
             for example in text.examples:
@@ -193,6 +195,7 @@ class _State:
             multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average),  # type: ignore[no-untyped-call]
         )
         self.history: list[Epoch] = []
+        self.kept: KeptStates | None = None
 
     @classmethod
     def begin(cls, model: PocketModel, settings: PocketSettings, texts: Sequence[Text]) -> _State:

@@ -21,7 +21,7 @@ from apothecary.training.batches import Text, states_of
 from apothecary.training.examples import Example, PairItem
 from apothecary.training.settings import HeadSettings, PocketSettings
 
-__all__ = ["PocketModel", "TorchReader", "build", "head_loss"]
+__all__ = ["KeptStates", "PocketModel", "TorchReader", "build", "head_loss"]
 
 Floats = NDArray[np.float32]
 
@@ -56,10 +56,17 @@ def build(settings: PocketSettings, encoder_folder: Path) -> PocketModel:
         if not path.is_file():
             raise ModelMissing("holds no training to start from", where=str(path))
         state = torch.load(path, weights_only=True, map_location="cpu")
-        prefix = "encoder."
-        model.encoder.load_state_dict(
-            {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-        )
+        own = model.state_dict()
+        # Heads of the same name and form go on where they were when the encoder stays as it is.
+        taken = {
+            name: value
+            for name, value in state.items()
+            if name.startswith("encoder.")
+            or (settings.frozen and name in own and own[name].shape == value.shape)
+        }
+        model.load_state_dict({**own, **taken})
+    if settings.frozen:
+        model.encoder.requires_grad_(requires_grad=False)
     return model
 
 
@@ -100,17 +107,40 @@ def _sample(items: Sequence[PairItem], rng: random.Random) -> Sequence[PairItem]
     return [*hold, *rng.sample(others, min(len(others), max(PAIRS_PER_TEXT - len(hold), len(hold))))]
 
 
+class KeptStates:
+    """What an encoder that no longer changes says of each text: computed once, held as half floats."""
+
+    def __init__(self, encoder: Encoder, tokenizer: TextEncoder) -> None:
+        self._encoder = encoder
+        self._tokenizer = tokenizer
+        self._states: dict[int, Tensor] = {}
+
+    def of(self, texts: Sequence[Text]) -> list[Tensor]:
+        """The states of each text (tokens by width). A text must live as long as this."""
+        new = [text for text in texts if id(text) not in self._states]
+        if new:
+            self._encoder.eval()
+            with torch.no_grad():
+                found = states_of(new, self._tokenizer, self._encoder)
+            self._states |= {id(text): states.half() for text, states in zip(new, found, strict=True)}
+        return [self._states[id(text)].float() for text in texts]
+
+
 class TorchReader:
     """The model in training, asked as the engine asks the exported one."""
 
-    def __init__(self, model: PocketModel, tokenizer: TextEncoder) -> None:
+    def __init__(self, model: PocketModel, tokenizer: TextEncoder, kept: KeptStates | None = None) -> None:
         self._model = model.eval()
         self._tokenizer = tokenizer
+        self._kept = kept
 
     def states(self, text: Text) -> Floats:
         """Tokens by width."""
-        with torch.no_grad():
-            (states,) = states_of([text], self._tokenizer, self._model.encoder)
+        if self._kept is not None:
+            (states,) = self._kept.of([text])
+        else:
+            with torch.no_grad():
+                (states,) = states_of([text], self._tokenizer, self._model.encoder)
         return np.asarray(states.cpu().numpy(), np.float32)
 
     def run(self, head: str, inputs: Mapping[str, Floats]) -> Floats:

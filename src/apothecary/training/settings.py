@@ -73,7 +73,8 @@ class PocketSettings:
     without a better development figure end the training. `average` is the decay of the running mean of
     the weights that is evaluated and kept (0: the last weights). `word_dropout` is the share of words
     that are hidden from the encoder in training: what a name is must then be read off what stands
-    around it.
+    around it. `frozen` trains the heads alone, on states that are computed once: many epochs in little
+    time, after a training of the whole; the heads of `start` are then taken over as well.
     """
 
     name: str
@@ -95,6 +96,7 @@ class PocketSettings:
     average: Share = 0.99
     tag_dropout: Share = 0.1
     word_dropout: Share = 0.0
+    frozen: bool = False
 
 
 _ADAPTER = TypeAdapter(PocketSettings)
