@@ -7,26 +7,53 @@ form of constraint is tried with an answer that no model would give by itself.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
 import httpx2
 
-from apothecary.engines.chat import ChoiceForm, Dialect, Unusable, read_reply, request_body, rough_tokens
-from apothecary.engines.http import Connection, Http, Patience, is_loopback
+from apothecary.engines.chat import (
+    TOP_LOGPROBS,
+    ChoiceForm,
+    Dialect,
+    Unusable,
+    message_of,
+    read_reply,
+    request_body,
+    rough_tokens,
+    split_thoughts,
+)
+from apothecary.engines.http import (
+    BUSY,
+    LARGEST_RESPONSE,
+    SHOWN_OF_A_REASON,
+    Connection,
+    Http,
+    Patience,
+    is_loopback,
+    quiet_seconds,
+    reason_of,
+)
 from apothecary.errors import EngineError, UsageError
-from apothecary.messages import Choices, Decoding, EngineInfo, JsonSchema, Message, Reply, Request
+from apothecary.messages import Choices, Decoding, EngineInfo, JsonSchema, Message, Request
 
 __all__ = ["open_http", "probe"]
 
 KEY = "APOTHECARY_API_KEY"
 KEY_FILE = "APOTHECARY_API_KEY_FILE"
+EXAMPLE = "http://host:port/v1#model"
+LAST_PORT = 65_535
+MOST_TOKENS = 100_000
+"""No tokenizer makes as many of the passage: a larger figure is no count."""
+MORE_LOGPROBS = 100
+"""Small models may have other words for a code in front of it; vLLM and hosted servers refuse so many."""
 PROBE_TOKENS = 64
-TRIES = 3
+TRIES = 4
 NO_THINKING: tuple[tuple[tuple[str, object], ...], ...] = (
     (("chat_template_kwargs", {"enable_thinking": False}),),
     (("think", False),),
@@ -41,6 +68,13 @@ _PASSAGE = (
     "the windows were broken, and a heron stood on what was left of the wooden bridge. "
 ) * 3
 _CODE = "qz"
+_SCHEMA = (
+    f'{{"type":"object","properties":{{"{_CODE}":{{"type":"integer"}}}},"required":["{_CODE}"],'
+    '"additionalProperties":false}'
+)
+_ORDER = "Write the word HELLO."
+_LONG = f"{_PASSAGE}\n\n{_ORDER}"
+_BARE = Dialect(schema=False, choice="none", logprobs=0)
 
 
 def open_http(
@@ -53,19 +87,19 @@ def open_http(
     """
     base, _, model = spec.partition("#")
     _check(base)
+    if not model.isprintable():
+        raise UsageError("the name of the model cannot be printed", where=base, hint=EXAMPLE)
     connection = Connection(
         base.rstrip("/"), model, _key(), most=in_flight or 32, seed=seed, patience=patience or Patience()
     )
-    with httpx2.Client(
-        headers={"Authorization": f"Bearer {connection.key}"} if connection.key else {},
-        timeout=connection.patience.seconds,
-        trust_env=not is_loopback(base),
-    ) as client:
+    with _client(connection) as client:
         connection = replace(connection, model=_model(client, connection, spec))
         connection = replace(connection, dialect=probe(client, connection))
     dialect = connection.dialect
+    # All that goes into the body of a request or decides what is read in a response.
     settings = (
-        f"{connection.base} {connection.model} {dialect.schema} {dialect.choice} {dialect.quiet} {seed}"
+        f"{connection.base} {connection.model} {dialect.schema} {dialect.choice} {dialect.logprobs}"
+        f" {dialect.thinking} {dialect.quiet} {seed}"
     )
     info = EngineInfo(
         name=f"{connection.base}#{connection.model}",
@@ -78,137 +112,213 @@ def open_http(
 
 
 def _check(base: str) -> None:
+    # Before anything is shown: what stands before an at sign or after a question mark may be a key.
+    if "@" in base or "?" in base:
+        raise UsageError("the address of a server holds no user, password or query", hint=f"set {KEY}")
+    if not base.isprintable():
+        raise UsageError("the address of a server cannot be printed", hint=EXAMPLE)
     try:
         url = httpx2.URL(base)
-    except httpx2.InvalidURL as error:
-        raise UsageError("is no address of a server", where=base, hint="http://host:port/v1#model") from error
-    if url.userinfo or url.query:
-        # Not shown: it may hold a key.
-        raise UsageError("the address of a server holds no user, password or query", hint=f"set {KEY}")
-    if not url.host:
-        raise UsageError("names no host", where=base, hint="http://host:port/v1#model")
+        usable = url.scheme in ("http", "https") and bool(url.host) and (url.port or 0) <= LAST_PORT
+    except (httpx2.InvalidURL, UnicodeError) as error:
+        raise UsageError("is no address of a server", where=base, hint=EXAMPLE) from error
+    if not usable:
+        raise UsageError("is no address of a server", where=base, hint=EXAMPLE)
 
 
 def _key() -> str:
     path = os.environ.get(KEY_FILE)
-    if not path:
-        return os.environ.get(KEY, "")
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the file named by {KEY_FILE} cannot be read", where=path) from error
+        key = Path(path).read_text(encoding="utf-8") if path else os.environ.get(KEY, "")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the file named by {KEY_FILE} cannot be read", where=path or "") from error
+    key = key.strip()
+    if not all("!" <= letter <= "~" for letter in key):
+        hint = "one line of ASCII letters, digits and signs"
+        raise UsageError("is no key", where=KEY_FILE if path else KEY, hint=hint)
+    return key
+
+
+def _client(connection: Connection) -> httpx2.Client:
+    local = is_loopback(connection.base)
+    try:
+        return httpx2.Client(headers=connection.headers, timeout=connection.timeout, trust_env=not local)
+    except (ValueError, ImportError, OSError, httpx2.InvalidURL) as error:
+        # Not shown: the address of a proxy may hold a password.
+        raise UsageError(
+            "the environment names a proxy or certificates that cannot be used",
+            hint="HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE",
+        ) from error
 
 
 def _model(client: httpx2.Client, connection: Connection, spec: str) -> str:
     """The model asked for, or the only one there is. A server without a list of models is believed."""
     if connection.model:
         return connection.model
-    listed = _get(client, f"{connection.base}/models")
-    rows = listed.get("data") if isinstance(listed, Mapping) else None
-    names = [str(row["id"]) for row in rows or [] if isinstance(row, Mapping) and "id" in row]
+    listed = _usable(_exchange(client, connection, f"{connection.base}/models"), connection)
+    given = [row.get("id") for row in _rows(listed.content)]
+    names = [name for name in given if isinstance(name, str) and name.isprintable()]
     if len(names) != 1:
         has = f"has {', '.join(names[:10])}" if names else "lists no models"
         raise UsageError(f"the server {has}", where=spec, hint=f"name one: {connection.base}#MODEL")
     return names[0]
 
 
+def _rows(listed: object) -> list[Mapping[str, object]]:
+    """The models in a list of models."""
+    rows = listed.get("data") if isinstance(listed, Mapping) else None
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
 def probe(client: httpx2.Client, connection: Connection) -> Dialect:
     """What a server does. Raises EngineError when it does not answer at all."""
-    plain = Request((Message("user", f"{_PASSAGE}\n\nWrite the word HELLO."),), "probe", decoding=_SHORT)
-    first = _ask(client, connection, plain, Dialect(schema=False, choice="none", logprobs=False))
-    if first is None:
-        raise EngineError("the server does not answer a plain question", where=connection.base)
+    plain = _asking(_LONG)
+    asked = _question(client, connection, plain, _BARE)
+    first = asked.content
+    if asked.status != httpx2.codes.OK or not message_of(first):
+        what = f"the server does not answer a plain question ({asked.status})"
+        raise EngineError(f"{what} {asked.reason}", where=connection.base)
     dialect = Dialect(
         context=_context(client, connection),
         thinking=_thinks(first),
-        tokens_ratio=_ratio(first, plain),
+        tokens_ratio=_ratio(client, connection, _counted(first)),
     )
     if dialect.thinking:
         dialect = replace(dialect, quiet=_quiet(client, connection, plain, dialect))
-    schema = JsonSchema(
-        f'{{"type":"object","properties":{{"{_CODE}":{{"type":"integer"}}}},"required":["{_CODE}"],'
-        '"additionalProperties":false}'
-    )
-    held = _reply(client, connection, replace(plain, constraint=schema), dialect)
-    dialect = replace(dialect, schema=held is not None)
+    form = replace(plain, constraint=JsonSchema(_SCHEMA))
+    held = _held(_question(client, connection, form, dialect), form, dialect)
+    dialect = replace(dialect, schema=held)
     return _with_choice(client, connection, plain, dialect)
 
 
-_SHORT = Decoding(max_new_tokens=PROBE_TOKENS)
+def _asking(prompt: str, tokens: int = PROBE_TOKENS) -> Request:
+    return Request((Message("user", prompt),), "probe", decoding=Decoding(max_new_tokens=tokens))
 
 
 def _with_choice(client: httpx2.Client, connection: Connection, plain: Request, dialect: Dialect) -> Dialect:
     """The first form in which the server holds to a code, and whether it tells log-probabilities with it."""
     asked = replace(plain, constraint=Choices((_CODE,)), want_logprobs=True)
+    # The more the better, but not with each of the thousands of tokens of a thought.
+    counts = (TOP_LOGPROBS, 0) if dialect.thinking and not dialect.quiet else (MORE_LOGPROBS, TOP_LOGPROBS, 0)
     for form in get_args(ChoiceForm):
         if form == "none" or (form == "json" and not dialect.schema):
             continue
-        for told in (True, False):
+        for told in counts:
             tried = replace(dialect, choice=form, logprobs=told)
-            reply = _reply(client, connection, asked, tried)
-            if reply is not None:
-                return replace(tried, logprobs=told and reply.logprobs is not None)
-    return replace(dialect, choice="none", logprobs=_tells_logprobs(client, connection, plain, dialect))
+            answer = _question(client, connection, asked, tried)
+            if _held(answer, asked, tried):
+                return replace(tried, logprobs=told if _tells_logprobs(answer) else 0)
+            if answer.status == httpx2.codes.OK:
+                break  # It was not the log-probabilities that were refused.
+    told = _tells_logprobs(_question(client, connection, replace(plain, want_logprobs=True), dialect))
+    return replace(dialect, choice="none", logprobs=TOP_LOGPROBS if told else 0)
 
 
-def _tells_logprobs(client: httpx2.Client, connection: Connection, plain: Request, dialect: Dialect) -> bool:
-    """Of a server that holds to no code: whether it tells log-probabilities at all."""
-    asked = replace(plain, want_logprobs=True, constraint=None)
-    response = _ask(client, connection, asked, dialect)
-    choices = response.get("choices") if isinstance(response, Mapping) else None
+@dataclass(frozen=True)
+class _Answer:
+    """What came back: JSON, or what went wrong. Status 0: nothing came."""
+
+    status: int
+    content: object = None
+    reason: str = ""
+    quiet: float = 0.0
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether to try again."""
+        fault_of_the_server = self.status >= httpx2.codes.INTERNAL_SERVER_ERROR or self.status in BUSY
+        return fault_of_the_server or (self.status == httpx2.codes.OK and self.content is None)
+
+
+def _tells_logprobs(answer: _Answer) -> bool:
+    """Not asked of the reply: the code that was asked for may be none of the likely ones."""
+    choices = answer.content.get("choices") if isinstance(answer.content, Mapping) else None
     first = choices[0] if isinstance(choices, list) and choices else None
-    return isinstance(first, Mapping) and bool(first.get("logprobs"))
+    told = first.get("logprobs") if isinstance(first, Mapping) else None
+    tokens = told.get("content") if isinstance(told, Mapping) else None
+    return isinstance(tokens, list) and any(isinstance(t, Mapping) and t.get("top_logprobs") for t in tokens)
 
 
-def _reply(client: httpx2.Client, connection: Connection, request: Request, dialect: Dialect) -> Reply | None:
-    """A reply that keeps to the constraint; None when the server did not hold the model to it."""
+def _held(answer: _Answer, request: Request, dialect: Dialect) -> bool:
+    """Whether the server held the model to the constraint."""
     try:
-        reply = read_reply(_ask(client, connection, request, dialect), request, dialect, 0.0)
-    except (Unusable, EngineError):
-        return None
-    return reply if reply.finish == "stop" or isinstance(request.constraint, Choices) else None
+        reply = read_reply(answer.content, request, dialect, 0.0)
+    except Unusable:
+        return False
+    return reply.finish == "stop" or isinstance(request.constraint, Choices)
 
 
-def _ask(client: httpx2.Client, connection: Connection, request: Request, dialect: Dialect) -> object:
-    """The response to one question; None when the server refuses it (it may not know a field)."""
+def _question(client: httpx2.Client, connection: Connection, request: Request, dialect: Dialect) -> _Answer:
+    """The answer to one question, which may be that the server refuses it: it may not know a field."""
     body = request_body(request, connection.model, dialect, connection.seed)
+    url = f"{connection.base}/chat/completions"
+    return _usable(_exchange(client, connection, url, body), connection)
+
+
+def _usable(answer: _Answer, connection: Connection) -> _Answer:
+    """Raises EngineError for an answer that says nothing about the question."""
+    where, status = connection.base, answer.status
+    if not status:
+        raise EngineError(answer.reason, where=where, hint="is it running, and is the address right?")
+    if status in BUSY:
+        what = f"the server is overloaded, or not ready yet ({status}) {answer.reason}"
+        raise EngineError(what, where=where, hint="try again later")
+    if status in (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN):
+        raise EngineError(f"the server refuses the key ({status})", where=where, hint=f"set {KEY}")
+    if status == httpx2.codes.NOT_FOUND or httpx2.codes.is_redirect(status):
+        what = f"no model {connection.model}" if connection.model else "no list of models"
+        raise EngineError(f"the server has no such path, or {what} ({status})", where=where, hint=EXAMPLE)
+    return answer
+
+
+def _exchange(
+    client: httpx2.Client, connection: Connection, url: str, body: Mapping[str, object] | None = None
+) -> _Answer:
+    """One request, tried again where its fault may pass."""
+    pause = connection.patience.first_pause
+    answer = _Answer(0)
     for attempt in range(TRIES):
+        if attempt:
+            time.sleep(max(pause, answer.quiet))
+            pause *= 2
         try:
-            response = client.post(f"{connection.base}/chat/completions", json=body)
+            answer = _send(client, connection, url, body)
+        except httpx2.TimeoutException:
+            return _Answer(0, reason=f"the server did not answer in {connection.patience.seconds:g} seconds")
         except httpx2.HTTPError as error:
-            if attempt + 1 < TRIES:
-                time.sleep(0.2 * 2**attempt)
-                continue
-            raise EngineError(
-                f"the server cannot be reached ({type(error).__name__})",
-                where=connection.base,
-                hint="is it running, and is the address right?",
-            ) from error
-        if response.status_code in (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN):
-            raise EngineError("the server refuses the key", where=connection.base, hint=f"set {KEY}")
-        if response.status_code == httpx2.codes.NOT_FOUND or response.is_redirect:
-            what = f"the server has no such path, or no model {connection.model} ({response.status_code})"
-            raise EngineError(what, where=connection.base, hint="http://host:port/v1#model")
-        if response.status_code == httpx2.codes.OK:
-            return _parsed(response)
-        if response.status_code < httpx2.codes.INTERNAL_SERVER_ERROR and response.status_code != 429:
-            return None
-        time.sleep(0.2 * 2**attempt)
-    return None
+            answer = _Answer(0, reason=f"the server cannot be reached ({type(error).__name__})")
+            continue
+        if not answer.may_pass:
+            break
+    return answer
 
 
-def _get(client: httpx2.Client, url: str) -> object:
+def _send(
+    client: httpx2.Client, connection: Connection, url: str, body: Mapping[str, object] | None
+) -> _Answer:
+    deadline = time.monotonic() + connection.patience.seconds
+    data = bytearray()
+    with client.stream("GET" if body is None else "POST", url, json=body) as response:
+        for part in response.iter_bytes():
+            data += part
+            if len(data) > LARGEST_RESPONSE or time.monotonic() > deadline:
+                raise httpx2.ReadTimeout("the response does not end")
+    reason = "" if response.is_success else reason_of(data)
+    if connection.key:
+        reason = reason.replace(connection.key, "***")
+    quiet = quiet_seconds(response.headers)
+    return _Answer(response.status_code, _parsed(data), reason[:SHOWN_OF_A_REASON], quiet)
+
+
+def _get(client: httpx2.Client, connection: Connection, url: str) -> object:
     """What lies at an address; None when nothing does."""
-    try:
-        response = client.get(url)
-    except httpx2.HTTPError:
-        return None
-    return _parsed(response) if response.status_code == httpx2.codes.OK else None
+    answer = _exchange(client, connection, url)
+    return answer.content if answer.status == httpx2.codes.OK else None
 
 
-def _parsed(response: httpx2.Response) -> object:
+def _parsed(data: bytes | bytearray) -> object:
     try:
-        found: object = response.json()
+        found: object = json.loads(data)
     except (ValueError, RecursionError):
         return None
     return found
@@ -216,31 +326,19 @@ def _parsed(response: httpx2.Response) -> object:
 
 def _context(client: httpx2.Client, connection: Connection) -> int | None:
     """Tokens of the context, where a server says so: vLLM and SGLang in /models, llama-server in /props."""
-    listed = _get(client, f"{connection.base}/models")
-    rows = listed.get("data") if isinstance(listed, Mapping) else None
-    for row in rows or []:
-        if isinstance(row, Mapping) and row.get("id") == connection.model:
-            length = row.get("max_model_len")
-            if isinstance(length, int):
-                return length
-    settings = _get(client, connection.base.removesuffix("/v1") + "/props")
+    for row in _rows(_get(client, connection, f"{connection.base}/models")):
+        length = row.get("max_model_len")
+        if row.get("id") == connection.model and isinstance(length, int):
+            return length
+    settings = _get(client, connection, connection.base.removesuffix("/v1") + "/props")
     own = settings.get("default_generation_settings") if isinstance(settings, Mapping) else None
     held = own.get("n_ctx") if isinstance(own, Mapping) else None
     return held if isinstance(held, int) else None
 
 
-def _message(response: object) -> Mapping[str, object]:
-    choices = response.get("choices") if isinstance(response, Mapping) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    message = first.get("message") if isinstance(first, Mapping) else None
-    return message if isinstance(message, Mapping) else {}
-
-
 def _thinks(response: object) -> bool:
-    message = _message(response)
-    content = message.get("content")
-    thought = message.get("reasoning_content") or message.get("reasoning")
-    return bool(thought) or (isinstance(content, str) and content.lstrip().startswith("<think>"))
+    thoughts, _ = split_thoughts(message_of(response))
+    return bool(thoughts)
 
 
 def _quiet(
@@ -248,18 +346,29 @@ def _quiet(
 ) -> tuple[tuple[str, object], ...]:
     """The fields that stop the model's thinking; none when nothing does."""
     for fields in NO_THINKING:
-        response = _ask(client, connection, plain, replace(dialect, quiet=fields))
-        if response is not None and _message(response).get("content") and not _thinks(response):
+        response = _question(client, connection, plain, replace(dialect, quiet=fields)).content
+        if split_thoughts(message_of(response))[1] and not _thinks(response):
             return fields
     return ()
 
 
-def _ratio(response: object, request: Request) -> float:
-    """Its tokens for each of ours; 0 when it does not count."""
+def _ratio(client: httpx2.Client, connection: Connection, long: int) -> float:
+    """Its tokens for each of ours; 0 when it does not count, or not what it remembers from before.
+
+    From the difference of two prompts: what a template adds to each is as much as a paragraph.
+    """
+    again, short = (
+        _counted(_question(client, connection, _asking(prompt, tokens=1), _BARE).content)
+        for prompt in (_LONG, _ORDER)
+    )
+    more = long - short
+    return more / rough_tokens(_PASSAGE) if short and again == long and 0 < more < MOST_TOKENS else 0.0
+
+
+def _counted(response: object) -> int:
     usage = response.get("usage") if isinstance(response, Mapping) else None
     counted = usage.get("prompt_tokens") if isinstance(usage, Mapping) else None
-    ours = sum(rough_tokens(message.content) for message in request.messages)
-    return counted / ours if isinstance(counted, int) else 0.0
+    return counted if isinstance(counted, int) and counted > 0 else 0
 
 
 def _notes(dialect: Dialect) -> tuple[str, ...]:
@@ -274,5 +383,5 @@ def _notes(dialect: Dialect) -> tuple[str, ...]:
     if dialect.thinking and not dialect.quiet:
         notes.append("thinks before every answer, and cannot be told not to: slow, and dear")
     if not dialect.tokens_ratio:
-        notes.append("does not count tokens: a prompt that it cuts cannot be noticed")
+        notes.append("does not count all tokens of a prompt: one that it cuts cannot be noticed")
     return tuple(notes)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-__all__ = ["Pace", "Retries", "pause_before"]
+__all__ = ["FIRST_PAUSE", "Pace", "Retries", "pause_before"]
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
@@ -29,34 +30,47 @@ class Pace:
         self._in_flight = 0
         self._halved = -1.0
         self._quiet_until = 0.0
-        self._free = asyncio.Condition()
+        # First come, first served. Not asyncio.Condition: with thousands waiting, to wake all of them for
+        # each place takes longer than the answers do, and to wake one can lose it when that is cancelled.
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[float]:
         """Wait for a place; the time at which it was given."""
-        async with self._free:
-            await self._free.wait_for(lambda: self._in_flight < max(1, int(self.limit)))
-            self._in_flight += 1
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        self._admit()
         try:
+            await place
             while (left := self._quiet_until - self._clock()) > 0:
                 await asyncio.sleep(left)
             yield self._clock()
         finally:
-            async with self._free:
+            # Cancelled while waiting, it never had a place.
+            if not place.cancelled():
                 self._in_flight -= 1
-                self._free.notify_all()
+            self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._in_flight < max(1, int(self.limit)):
+            place = self._waiting.popleft()
+            if not place.cancelled():
+                self._in_flight += 1
+                place.set_result(None)
 
     def good(self) -> None:
         """An answer came."""
         self.limit = min(float(self.most), self.limit + 1.0 / self.limit)
 
-    def complaint(self, sent: float, quiet: float = 0.0) -> None:
-        """The server is overloaded: about a request sent at that time, asking for so many quiet seconds."""
-        now = self._clock()
-        self._quiet_until = max(self._quiet_until, now + quiet)
+    def complaint(self, sent: float) -> None:
+        """The server is overloaded, as a request sent at that time has shown."""
         if sent > self._halved:
             self.limit = max(1.0, self.limit / 2)
-            self._halved = now
+            self._halved = self._clock()
+
+    def rest(self, seconds: float) -> None:
+        """Send nothing for so many seconds from now."""
+        self._quiet_until = max(self._quiet_until, self._clock() + seconds)
 
 
 @dataclass
@@ -81,7 +95,7 @@ class Retries:
         return True
 
 
-def pause_before(attempt: int, rng: random.Random) -> float:
+def pause_before(attempt: int, rng: random.Random, first: float = FIRST_PAUSE) -> float:
     """Seconds before the given retry (1 is the first): doubled each time, spread at random over its half."""
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempt - 1))
+    longest = min(LONGEST_PAUSE, first * 2.0 ** (attempt - 1))
     return longest * rng.uniform(0.5, 1.0)
