@@ -35,6 +35,16 @@ def test_held_out_documents_and_those_of_any_development_part_are_dropped(tmp_pa
     assert (dropped.held_out, dropped.development) == ({"1", "2"}, {"4", "5", "6"})
 
 
+def test_documents_that_a_later_training_is_judged_by_are_kept_out(tmp_path: Path) -> None:
+    write_abstracts(tmp_path / "train", 1, 6)
+    write_abstracts(tmp_path / "later", 3, 2)
+    made = PocketSettings("t", (spans("train"),), keep_out=(Source("later"),))
+    train, dev, dropped = load(made, tmp_path)
+    assert {example.id for example in train} == {"1", "2", "5", "6"}
+    assert dev == []
+    assert dropped.development == {"3", "4"}
+
+
 def test_labels_that_are_not_mapped_are_left_out(tmp_path: Path) -> None:
     write_abstracts(tmp_path / "train", 1, 1)
     train, _, _ = load(settings(spans("train", Chemical="Disease")), tmp_path)

@@ -81,6 +81,8 @@ def load(settings: PocketSettings, folder: Path) -> tuple[list[Example], list[Ex
         for example in _examples(head, source, folder, dropped)
     ]
     ours = {identity for example in dev for identity in _identities(example)}
+    for source in settings.keep_out:
+        ours.update(_ids_of(source, folder / source.path, dropped))
     train: list[Example] = []
     for head in settings.head:
         for source in head.train:
@@ -96,6 +98,18 @@ def load(settings: PocketSettings, folder: Path) -> tuple[list[Example], list[Ex
     return train, dev, dropped
 
 
+def _ids_of(source: Source, path: Path, dropped: Dropped) -> set[str]:
+    if source.corpus == "drugcomb":
+        return {identity for row in _rows(source, path) for identity in drugcomb.identities(row)}
+    return {document.id for document in _documents(source, path, dropped)}
+
+
+def _rows(source: Source, path: Path) -> Sequence[drugcomb.CombinationRow]:
+    rows = list(drugcomb.read_rows(path))
+    train, dev = drugcomb.development_split(rows)
+    return {"all": rows, "train": train, "dev": dev}[source.part]
+
+
 def _identities(example: Example) -> tuple[str, ...]:
     # A combination row is known by its own digest and by the abstract it comes from.
     return tuple(example.id.split("|"))
@@ -104,10 +118,7 @@ def _identities(example: Example) -> tuple[str, ...]:
 def _examples(head: HeadSettings, source: Source, folder: Path, dropped: Dropped) -> Iterator[Example]:
     path = folder / source.path
     if head.kind == "sets":
-        rows = list(drugcomb.read_rows(path))
-        train, dev = drugcomb.development_split(rows)
-        chosen = {"all": rows, "train": train, "dev": dev}[source.part]
-        yield from (_set_example(head, row) for row in chosen)
+        yield from (_set_example(head, row) for row in _rows(source, path))
         return
     make = _MAKERS[head.kind]
     for document in _documents(source, path, dropped):

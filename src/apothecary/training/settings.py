@@ -65,16 +65,18 @@ class HeadSettings:
 class PocketSettings:
     """One encoder with its heads, and how it is trained.
 
-    `encoder` is a name of `apothecary models list` or a folder with config.json, tokenizer.json and
-    safetensors; `start` is the folder of an earlier training, whose encoder is then trained further: one
-    that knows mentions learns relations from fewer abstracts. `window` and `overlap` are in tokens,
-    `batch_tokens` bounds the padded tokens that are worked on at once, and `accumulate` such batches make
-    one step (a batch holds texts of like length, hence mostly of one task). `patience` is how many epochs
-    without a better development figure end the training. `average` is the decay of the running mean of
-    the weights that is evaluated and kept (0: the last weights). `word_dropout` is the share of words
-    that are hidden from the encoder in training: what a name is must then be read off what stands
-    around it. `frozen` trains the heads alone, on states that are computed once: many epochs in little
-    time, after a training of the whole; the heads of `start` are then taken over as well.
+    `keep_out` names documents that are left out of training though no head is judged by them: development
+    parts of a later training that starts from this one. `encoder` is a name of `apothecary models list`
+    or a folder with config.json, tokenizer.json and safetensors; `start` is the folder of an earlier
+    training, whose encoder is then trained further: one that knows mentions learns relations from fewer
+    abstracts. `window` and `overlap` are in tokens, `batch_tokens` bounds the padded tokens that are
+    worked on at once, and `accumulate` such batches make one step (a batch holds texts of like length,
+    hence mostly of one task). `patience` is how many epochs without a better development figure end the
+    training. `average` is the decay of the running mean of the weights that is evaluated and kept (0: the
+    last weights). `word_dropout` is the share of words that are hidden from the encoder in training: what
+    a name is must then be read off what stands around it. `frozen` trains the heads alone, on states
+    that are computed once: many epochs in little time, after a training of the whole; the heads of
+    `start` are then taken over as well.
     """
 
     name: str
@@ -82,6 +84,7 @@ class PocketSettings:
     encoder: str = "minilm-l6"
     start: str = ""
     held_out: str = ""
+    keep_out: tuple[Source, ...] = ()
     seed: int = 13
     epochs: Count = 8
     patience: Count = 3
