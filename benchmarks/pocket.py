@@ -254,12 +254,13 @@ def decided(rows: Sequence[tuple[float, bool]], gold: int, threshold: float) -> 
 
 
 SPEED = """
-import resource, sys, time
+import re, sys, time
 from apothecary.api import ExtractOptions, extract
 began = time.perf_counter()
 run = extract(sys.argv[1], "relations", engine=sys.argv[2], out=sys.argv[3],
               options=ExtractOptions(fresh=True, cache=""))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# Not ru_maxrss: it survives exec, and would tell the peak of the process that measures.
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 print(run.documents, time.perf_counter() - began, run.ledger.wall_seconds, peak)
 """
 

@@ -9,11 +9,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from apothecary.engines.pocket import open_pocket  # noqa: E402
-from apothecary.errors import FormatError, UsageError  # noqa: E402
+from apothecary.errors import FormatError, ModelMissing, UsageError  # noqa: E402
 from apothecary.messages import LabelPair, LabelProbabilities, Reply, Request, TaggedSpans, TagSpans  # noqa: E402
 from apothecary.training.distil import settings_from_runs  # noqa: E402
 from apothecary.training.pocket import train  # noqa: E402
 from apothecary.training.run import train_pocket, use_threads  # noqa: E402
+from apothecary.training.scoring import build  # noqa: E402
 from apothecary.training.settings import HeadSettings, PocketSettings, Source  # noqa: E402
 from tests.tiny_encoder import tiny_encoder  # noqa: E402
 from tests.training.abstracts import write_abstracts  # noqa: E402
@@ -90,6 +91,23 @@ def test_going_on_with_other_settings_is_refused(folder: Path, tmp_path: Path) -
     with pytest.raises(UsageError, match="other settings"):
         changed = replace(settings(1), seed=14)
         train(changed, folder, folder / "encoder", tmp_path, lambda line: None, resume=True)
+
+
+def test_a_training_goes_on_from_another_with_encoder_and_heads(folder: Path, tmp_path: Path) -> None:
+    for name in ("work", "second", "third"):
+        (tmp_path / name).mkdir()
+    train(settings(3), folder, folder / "encoder", tmp_path / "work", lambda line: None)
+    begun = replace(settings(1), start=str(tmp_path), frozen=True)
+    _, report = train(begun, folder, folder / "encoder", tmp_path / "second", lambda line: None)
+    _, anew = train(settings(1), folder, folder / "encoder", tmp_path / "third", lambda line: None)
+    assert report.epochs[0].loss < anew.epochs[0].loss / 2
+
+
+def test_a_start_from_another_encoder_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    torch.save({"encoder.shapes.weight": torch.zeros(1, 5)}, tmp_path / "work" / "best.pt")
+    with pytest.raises(ModelMissing, match="another encoder"):
+        build(replace(settings(1), start=str(tmp_path)), folder / "encoder")
 
 
 def test_a_run_folder_becomes_training_data(folder: Path, tmp_path: Path) -> None:

@@ -317,7 +317,7 @@ def _answer_sets(model: Model, head: HeadDescription, given: LabelSet) -> tuple[
     sets: list[LabelProbabilities] = []
     for start in range(0, len(chosen), PAIRS_AT_ONCE):
         some = chosen[start : start + PAIRS_AT_ONCE]
-        inputs = set_inputs(state.encoded, given.spans, some)
+        inputs = set_inputs(state.encoded, given.text, given.spans, some)
         for row in model.run(head.name, {"states": state.states, **inputs}):
             exponents = np.exp(row - row.max())
             own = dict(zip(head.labels, (exponents / exponents.sum()).tolist(), strict=True))

@@ -39,18 +39,28 @@ def pair_inputs(encoded: Encoded, text: str, pairs: Sequence[tuple[Spans, Spans]
     }
 
 
-def set_inputs(encoded: Encoded, spans: Spans, candidates: Sequence[Sequence[int]]) -> dict[str, Floats]:
-    """What a `SetHead` reads beside the states: member tokens of each set and of the rest, and features.
+def set_inputs(
+    encoded: Encoded, text: str, spans: Spans, candidates: Sequence[Sequence[int]]
+) -> dict[str, Floats]:
+    """What a `SetHead` reads beside the states: tokens of each set, of the rest and around, and features.
 
-    A candidate holds positions in `spans`, in order.
+    A candidate holds positions in `spans`, in order. Around them are the lines of the text from the first
+    span to the last.
     """
     by_span = _members(encoded, [(span,) for span in spans])
     inside = np.stack([by_span[list(chosen)].max(axis=0) for chosen in candidates])
     return {
         "inside": inside,
         "outside": by_span.max(axis=0) - inside,
+        "around": np.repeat(_members(encoded, [(_lines(text, spans),)]), len(candidates), axis=0),
         "features": np.asarray([set_features(chosen, len(spans)) for chosen in candidates], np.float32),
     }
+
+
+def _lines(text: str, spans: Spans) -> tuple[int, int]:
+    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    end = text.find("\n", last)
+    return text.rfind("\n", 0, first) + 1, len(text) if end < 0 else end
 
 
 def _members(encoded: Encoded, groups: Sequence[Spans]) -> Floats:

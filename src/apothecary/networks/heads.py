@@ -116,7 +116,11 @@ class PairHead(nn.Module):
 
 
 class SetHead(nn.Module):
-    """Logits of labels (the first: no relation) for sets of mentions, seen against the mentions left out."""
+    """Logits of labels (the first: no relation) for sets of mentions, seen against the mentions left out.
+
+    Whether a sentence tells of a combination at all is mostly said by its other words, so the mean of
+    all its states is read too.
+    """
 
     def __init__(
         self, width: int, labels: int, features: int, hidden: int = 256, dropout: float = 0.2
@@ -125,16 +129,21 @@ class SetHead(nn.Module):
         self.context = Context(width, 2)
         self.inside = nn.Linear(2 * width, hidden)
         self.outside = nn.Linear(2 * width, hidden)
+        self.around = nn.Linear(width, hidden)
         self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Linear(3 * hidden + features, hidden)
+        self.hidden = nn.Linear(4 * hidden + features, hidden)
         self.score = nn.Linear(hidden, labels)
 
-    def forward(self, states: Tensor, inside: Tensor, outside: Tensor, features: Tensor) -> Tensor:
-        """States, member tokens of the set and of the rest (sets by tokens), features -> (sets by labels)."""
+    def forward(
+        self, states: Tensor, inside: Tensor, outside: Tensor, around: Tensor, features: Tensor
+    ) -> Tensor:
+        """States, tokens of the set, the rest, the lines (sets by tokens), features -> (sets by labels)."""
         ins, out = pool(states, inside), pool(states, outside)
         context = self.context([ins, out], states)
+        mean = around @ states / around.sum(dim=1, keepdim=True).clamp(min=1.0)
         one = torch.tanh(self.inside(torch.cat([ins, context], dim=-1)))
         two = torch.tanh(self.outside(torch.cat([out, context], dim=-1)))
-        joined = torch.cat([one, two, one * two, features], dim=-1)
+        three = torch.tanh(self.around(self.dropout(mean)))
+        joined = torch.cat([one, two, one * two, three, features], dim=-1)
         scored: Tensor = self.score(self.dropout(torch.relu(self.hidden(joined))))
         return scored

@@ -120,8 +120,8 @@ def _judge_pairs(reader: Reader, example: Example, text: Text, states: Floats, t
 def _judge_set(reader: Reader, example: Example, text: Text, states: Floats, take: Scores) -> None:
     rows: list[list[float]] = []
     if example.set and example.set.candidates:
-        inputs = {"states": states, **set_inputs(text.encoded, example.set.spans, example.set.candidates)}
-        logits = reader.run(example.head, inputs)
+        inputs = set_inputs(text.encoded, example.text, example.set.spans, example.set.candidates)
+        logits = reader.run(example.head, {"states": states, **inputs})
         exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
         rows = (exponents / exponents.sum(axis=1, keepdims=True)).tolist()
     take.sets.append((example, rows))

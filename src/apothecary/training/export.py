@@ -103,11 +103,13 @@ def _head(module: nn.Module, width: int, path: Path) -> None:
     groups = torch.zeros(5, 12)
     groups[:, 1] = 1
     both: Axes = {0: items, 1: tokens}
-    one, two, count = "heads", "tails", PAIR_FEATURES
+    given: tuple[str, ...] = ("heads", "tails")
+    count = PAIR_FEATURES
     if isinstance(module, SetHead):
-        one, two, count = "inside", "outside", SET_FEATURES
-    inputs = {"states": states, one: groups, two: groups.clone(), "features": torch.zeros(5, count)}
-    _onnx(module, inputs, {"states": {0: tokens}, one: both, two: both, "features": {0: items}}, path)
+        given, count = ("inside", "outside", "around"), SET_FEATURES
+    inputs = {"states": states, **{name: groups.clone() for name in given}, "features": torch.zeros(5, count)}
+    axes = {"states": {0: tokens}, **dict.fromkeys(given, both), "features": {0: items}}
+    _onnx(module, inputs, axes, path)
     _quantised(path)
 
 

@@ -25,7 +25,6 @@ __all__ = ["KeptStates", "PocketModel", "TorchReader", "build", "head_loss"]
 
 Floats = NDArray[np.float32]
 
-NO_RELATION_WEIGHT = 0.4
 PAIRS_PER_TEXT = 80
 WEIGHTS = "work/best.pt"
 
@@ -57,13 +56,10 @@ def build(settings: PocketSettings, encoder_folder: Path) -> PocketModel:
             raise ModelMissing("holds no training to start from", where=str(path))
         state = torch.load(path, weights_only=True, map_location="cpu")
         own = model.state_dict()
-        # Heads of the same name and form go on where they were when the encoder stays as it is.
-        taken = {
-            name: value
-            for name, value in state.items()
-            if name.startswith("encoder.")
-            or (settings.frozen and name in own and own[name].shape == value.shape)
-        }
+        # Heads of the same name and form go on where they were.
+        taken = {n: value for n, value in state.items() if n in own and own[n].shape == value.shape}
+        if any(name.startswith("encoder.") and name not in taken for name in own):
+            raise ModelMissing("is a training of another encoder", where=str(path))
         model.load_state_dict({**own, **taken})
     if settings.frozen:
         model.encoder.requires_grad_(requires_grad=False)
@@ -81,12 +77,12 @@ def head_loss(
     if isinstance(module, SetHead) and example.set is not None:
         if not example.set.candidates:
             return None
-        inputs = set_inputs(text.encoded, example.set.spans, example.set.candidates)
+        inputs = set_inputs(text.encoded, example.text, example.set.spans, example.set.candidates)
         logits = _logits(module, states, inputs)
-        weight = torch.ones(logits.shape[1], device=logits.device)
-        weight[0] = NO_RELATION_WEIGHT
         target = torch.tensor(example.set.labels, device=logits.device)
-        return F.cross_entropy(logits, target, weight=weight)
+        each = F.cross_entropy(logits, target, reduction="none")
+        # Of n drugs nearly all 2^n sets hold nothing: they weigh as the square root of their number.
+        return (each * torch.where(target == 0, len(target) ** -0.5, 1.0)).sum()
     if not isinstance(module, PairHead) or not example.pairs:
         return None
     items = _sample(example.pairs, rng)

@@ -68,15 +68,15 @@ class PocketSettings:
     `keep_out` names documents that are left out of training though no head is judged by them: development
     parts of a later training that starts from this one. `encoder` is a name of `apothecary models list`
     or a folder with config.json, tokenizer.json and safetensors; `start` is the folder of an earlier
-    training, whose encoder is then trained further: one that knows mentions learns relations from fewer
-    abstracts. `window` and `overlap` are in tokens, `batch_tokens` bounds the padded tokens that are
-    worked on at once, and `accumulate` such batches make one step (a batch holds texts of like length,
-    hence mostly of one task). `patience` is how many epochs without a better development figure end the
-    training. `average` is the decay of the running mean of the weights that is evaluated and kept (0: the
-    last weights). `word_dropout` is the share of words that are hidden from the encoder in training: what
-    a name is must then be read off what stands around it. `frozen` trains the heads alone, on states
-    that are computed once: many epochs in little time, after a training of the whole; the heads of
-    `start` are then taken over as well.
+    training, whose encoder, and heads of the same name and form, are then trained further: an encoder
+    that knows mentions learns relations from fewer abstracts. `window` and `overlap` are in tokens,
+    `batch_tokens` bounds the padded tokens that are worked on at once, and `accumulate` such batches make
+    one step (a batch holds texts of like length, hence mostly of one task). `patience` is how many epochs
+    without a better development figure end the training. `average` is the decay of the running mean of
+    the weights that is evaluated and kept (0: the last weights). `word_dropout` is the share of words
+    that are hidden from the encoder in training: what a name is must then be read off what stands around
+    it. `frozen` trains the heads alone, on states that are computed once: many epochs in little time,
+    after a training of the whole.
     """
 
     name: str
