@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from apothecary.errors import UsageError
-from apothecary.training.examples import combination_text, load
+from apothecary.training.examples import load
 from apothecary.training.settings import HeadSettings, PocketSettings, Source
 from tests.training.abstracts import write_abstracts
 
@@ -81,9 +81,3 @@ def test_nothing_to_learn_from_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "held.tsv").write_text("set\tid\nother\t1\n")
     with pytest.raises(UsageError, match="no training example is left"):
         load(settings(spans("train"), held_out="held.tsv"), tmp_path)
-
-
-def test_a_sentence_comes_first_and_its_surroundings_follow() -> None:
-    paragraph = "a" * 500 + "S1 S2" + "b" * 500
-    text = combination_text("S1 S2", paragraph)
-    assert text == "S1 S2\n" + "a" * 300 + "\n" + "b" * 300

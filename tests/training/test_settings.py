@@ -22,7 +22,7 @@ def read(tmp_path: Path, text: str) -> object:
     return read_settings(path)
 
 
-@pytest.mark.parametrize("name", ["tagger", "relator"])
+@pytest.mark.parametrize("name", ["tagger", "relator-first", "relator"])
 def test_the_settings_of_the_shipped_models_are_valid(name: str) -> None:
     path = Path(__file__).parents[2] / "examples" / "pocket" / f"{name}.toml"
     settings = read_settings(path)

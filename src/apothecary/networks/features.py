@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ __all__ = [
     "pair_inputs",
     "set_features",
     "set_inputs",
+    "stretches",
 ]
 
 Floats = NDArray[np.float32]
@@ -27,14 +29,17 @@ Spans = Sequence[tuple[int, int]]
 PAIR_FEATURES = 10
 SET_FEATURES = 6
 SPELLINGS = 40
+REACH = 200
+"""Mentions no further apart than this, in code points, are taken to be told of together."""
 _WORD = re.compile(r"\w+")
 
 
 def pair_inputs(encoded: Encoded, text: str, pairs: Sequence[tuple[Spans, Spans]]) -> dict[str, Floats]:
-    """What a `PairHead` reads beside the states: member tokens of both sides, and features."""
+    """What a `PairHead` reads beside the states: tokens of both sides and between them, and features."""
     return {
         "heads": _members(encoded, [head for head, _ in pairs]),
         "tails": _members(encoded, [tail for _, tail in pairs]),
+        "between": _members(encoded, [stretches(*pair) for pair in pairs]),
         "features": np.asarray([pair_features(text, *pair) for pair in pairs], np.float32),
     }
 
@@ -103,6 +108,16 @@ def nearest(head: Spans, tail: Spans) -> int:
         nearest = min(nearest, start - ends[1 - side])
         ends[side] = max(ends[side], end)
     return int(max(0.0, nearest))
+
+
+def stretches(head: Spans, tail: Spans) -> list[tuple[int, int]]:
+    """From each mention to the one of the other side next after it, both included, where that is near."""
+    ordered = sorted([(*span, 0) for span in head] + [(*span, 1) for span in tail])
+    return [
+        (one[0], max(one[1], two[1]))
+        for one, two in pairwise(ordered)
+        if one[2] != two[2] and two[0] - one[1] <= REACH
+    ]
 
 
 def _alike(heads: list[str], tails: list[str]) -> list[float]:

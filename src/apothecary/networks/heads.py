@@ -63,6 +63,11 @@ def pool(states: Tensor, members: Tensor) -> Tensor:
     return (torch.log(members @ weights + 1e-6) + top) * (members.sum(dim=1, keepdim=True) > 0)
 
 
+def mean(states: Tensor, members: Tensor) -> Tensor:
+    """The mean over the tokens of each group, as `pool`; zero for an empty group."""
+    return members @ states / members.sum(dim=1, keepdim=True).clamp(min=1.0)
+
+
 class Context(nn.Module):
     """What the text says around two groups: tokens that both attend to, pooled.
 
@@ -92,7 +97,7 @@ class Context(nn.Module):
 
 
 class PairHead(nn.Module):
-    """Logits of labels for pairs of concepts, each known by all its tokens."""
+    """Logits of labels for pairs of concepts, each known by all its tokens and by what stands between."""
 
     def __init__(
         self, width: int, labels: int, features: int = 0, hidden: int = 256, dropout: float = 0.2
@@ -101,25 +106,31 @@ class PairHead(nn.Module):
         self.context = Context(width, 2)
         self.head = nn.Linear(2 * width, hidden)
         self.tail = nn.Linear(2 * width, hidden)
+        self.between = nn.Linear(2 * width, hidden)
         self.dropout = nn.Dropout(dropout)
-        self.score = nn.Linear(3 * hidden + features, labels)
+        self.score = nn.Linear(4 * hidden + features, labels)
 
-    def forward(self, states: Tensor, heads: Tensor, tails: Tensor, features: Tensor) -> Tensor:
-        """States (tokens by width), member tokens (pairs by tokens, twice), features -> (pairs by labels)."""
+    def forward(
+        self, states: Tensor, heads: Tensor, tails: Tensor, between: Tensor, features: Tensor
+    ) -> Tensor:
+        """States (tokens by width), tokens (pairs by tokens, thrice), features -> (pairs by labels)."""
         head, tail = pool(states, heads), pool(states, tails)
         context = self.context([head, tail], states)
         one = torch.tanh(self.head(torch.cat([head, context], dim=-1)))
         two = torch.tanh(self.tail(torch.cat([tail, context], dim=-1)))
-        joined = torch.cat([one, two, one * two], dim=-1)
+        three = torch.tanh(self.between(torch.cat([pool(states, between), mean(states, between)], dim=-1)))
+        joined = torch.cat([one, two, one * two, three], dim=-1)
         scored: Tensor = self.score(torch.cat([self.dropout(joined), features], dim=-1))
         return scored
 
 
 class SetHead(nn.Module):
-    """Logits of labels (the first: no relation) for sets of mentions, seen against the mentions left out.
+    """Log-probabilities of labels (the first: no relation) for sets of mentions.
 
-    Whether a sentence tells of a combination at all is mostly said by its other words, so the mean of
-    all its states is read too.
+    Two questions, multiplied: does the text tell of a relation between mentions at all, and of which
+    (read off the mean of its lines and that of all mentions), and is it this set that it tells of (the
+    set seen against the mentions left out). Asked as one, the first drowns: of the sets of a sentence
+    that tells of a combination, all but one are none.
     """
 
     def __init__(
@@ -129,21 +140,28 @@ class SetHead(nn.Module):
         self.context = Context(width, 2)
         self.inside = nn.Linear(2 * width, hidden)
         self.outside = nn.Linear(2 * width, hidden)
-        self.around = nn.Linear(width, hidden)
         self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Linear(4 * hidden + features, hidden)
-        self.score = nn.Linear(hidden, labels)
+        self.hidden = nn.Linear(3 * hidden + features, hidden)
+        self.chosen = nn.Linear(hidden, 1)
+        self.told = nn.Linear(2 * width + 1, labels)
 
     def forward(
         self, states: Tensor, inside: Tensor, outside: Tensor, around: Tensor, features: Tensor
     ) -> Tensor:
         """States, tokens of the set, the rest, the lines (sets by tokens), features -> (sets by labels)."""
+        lines, mentions = mean(states, around), mean(states, inside + outside)
+        # Only the second feature, how many mentions there are, is the same for all sets of a text.
+        read = torch.cat([self.dropout(lines), self.dropout(mentions), features[:, 1:2]], dim=-1)
+        told = torch.log_softmax(self.told(read), dim=-1)
+        holds = told[:, 1:] + nn.functional.logsigmoid(self._chosen(states, inside, outside, features))
+        none = torch.log1p(-holds.exp().sum(dim=1, keepdim=True).clamp(max=1 - 1e-6))
+        return torch.cat([none, holds], dim=1)
+
+    def _chosen(self, states: Tensor, inside: Tensor, outside: Tensor, features: Tensor) -> Tensor:
         ins, out = pool(states, inside), pool(states, outside)
         context = self.context([ins, out], states)
-        mean = around @ states / around.sum(dim=1, keepdim=True).clamp(min=1.0)
         one = torch.tanh(self.inside(torch.cat([ins, context], dim=-1)))
         two = torch.tanh(self.outside(torch.cat([out, context], dim=-1)))
-        three = torch.tanh(self.around(self.dropout(mean)))
-        joined = torch.cat([one, two, one * two, three, features], dim=-1)
-        scored: Tensor = self.score(self.dropout(torch.relu(self.hidden(joined))))
+        joined = torch.cat([one, two, one * two, features], dim=-1)
+        scored: Tensor = self.chosen(self.dropout(torch.relu(self.hidden(joined))))
         return scored

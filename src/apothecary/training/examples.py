@@ -20,8 +20,6 @@ __all__ = ["Dropped", "Example", "PairItem", "SetItem", "load"]
 
 Spans = tuple[tuple[int, int], ...]
 
-AROUND = 300
-
 
 @dataclass(frozen=True)
 class PairItem:
@@ -264,26 +262,13 @@ def _set_example(head: HeadSettings, row: drugcomb.CombinationRow) -> Example:
     )
     return Example(
         "|".join(drugcomb.identities(row)),
-        combination_text(row.sentence, row.paragraph),
+        # Without the abstract around it, which costs five times as much and mostly tells of other things.
+        row.sentence,
         head.name,
         head.kind,
         set=item,
         missed=len(set(gold) - set(candidates)),
     )
-
-
-def combination_text(sentence: str, paragraph: str) -> str:
-    """What the model reads of a row: the sentence, so that its drugs stand apart, then what is around it.
-
-    The sentence comes first at offset 0; `AROUND` code points of the abstract follow from before and
-    after its place there. All of an abstract would cost twice the time and mostly tells of other things.
-    """
-    place = paragraph.find(sentence)
-    if place < 0:
-        return f"{sentence}\n{paragraph[: 2 * AROUND]}"
-    before = paragraph[max(0, place - AROUND) : place]
-    after = paragraph[place + len(sentence) : place + len(sentence) + AROUND]
-    return f"{sentence}\n{before}\n{after}"
 
 
 _MAKERS: dict[str, Callable[[HeadSettings, Source, Document], Example]] = {

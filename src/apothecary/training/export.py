@@ -103,7 +103,7 @@ def _head(module: nn.Module, width: int, path: Path) -> None:
     groups = torch.zeros(5, 12)
     groups[:, 1] = 1
     both: Axes = {0: items, 1: tokens}
-    given: tuple[str, ...] = ("heads", "tails")
+    given = ("heads", "tails", "between")
     count = PAIR_FEATURES
     if isinstance(module, SetHead):
         given, count = ("inside", "outside", "around"), SET_FEATURES
