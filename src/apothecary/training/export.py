@@ -80,8 +80,6 @@ def _calibrated(head: HeadDescription, scores: Scores | None) -> HeadDescription
 
 
 def _encoder(model: PocketModel, path: Path) -> None:
-    # The plain form of attention makes the smaller and quicker network.
-    model.encoder.model.set_attn_implementation("eager")
     ids = torch.ones(2, 16, dtype=torch.long)
     rows, tokens = torch.export.Dim("rows"), torch.export.Dim("tokens", min=3)
     axes: Axes = {0: rows, 1: tokens}
