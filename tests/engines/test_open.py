@@ -11,12 +11,6 @@ from apothecary.errors import EngineError, ModelMissing, UsageError
 OPTIONS = EngineOptions(threads=1)
 
 
-@pytest.mark.parametrize("spec", ["hf:model"])
-def test_kinds_that_are_not_built_list_those_that_are(spec: str) -> None:
-    with pytest.raises(UsageError, match="this version has no engine .*llamacpp:.*scripted:"):
-        open_engine(spec, OPTIONS)
-
-
 @pytest.mark.parametrize("spec", ["gpt", "step=gpt", "Scripted:x", "", " ", "llamacpp"])
 def test_unknown_kinds_list_those_there_are(spec: str) -> None:
     with pytest.raises(UsageError, match="there is no engine .*llamacpp:.*scripted:"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from apothecary.engines.cache import default_cache_path
 from apothecary.engines.cascade import Cascade
+from apothecary.engines.hf import open_hf
 from apothecary.engines.http_probe import open_http
 from apothecary.engines.llamacpp import open_llamacpp
 from apothecary.engines.pocket import open_pocket
@@ -23,14 +24,15 @@ __all__ = ["DEFAULT_ENGINE", "EngineOptions", "engine_spec", "open_engine"]
 
 DEFAULT_ENGINE = "llamacpp:smollm2-135m-instruct"
 BUILT = (
-    "pocket[:FOLDER], pocket@SURE/ENGINE, llamacpp:NAME-or-path[+adapter], http://host:port/v1#model,"
-    " replay:RUN, scripted:FILE"
+    "pocket[:FOLDER], pocket@SURE/ENGINE, llamacpp:NAME-or-path[+adapter], hf:NAME-or-path[+adapter],"
+    " http://host:port/v1#model, replay:RUN, scripted:FILE"
 )
 SURE = 0.9
 """A cascade passes on what its first engine is less sure of than this, unless the user says otherwise."""
 
 # A plus sign within a path that ends in .gguf does not begin the adapter.
 _LLAMACPP = re.compile(r"llamacpp:(?P<weights>.+?\.gguf|[^+]+)(?:\+(?P<adapter>.+))?", re.DOTALL)
+_HF = re.compile(r"hf:(?P<weights>[^+]+)(?:\+(?P<adapter>.+))?", re.DOTALL)
 _OTHERS = "|".join(re.escape(kind) for kind in KINDS if kind != "pocket")
 # A slash within the path of a folder does not begin the second engine.
 _POCKET = re.compile(
@@ -69,23 +71,34 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
     pocket = _POCKET.fullmatch(spec)
     if pocket is not None:
         return _open_pocket(spec, pocket, options)
+    hugging_face = _HF.fullmatch(spec)
+    if hugging_face is not None:
+        return open_hf(
+            hugging_face["weights"],
+            name=spec,
+            adapter=_path(hugging_face["adapter"]),
+            threads=options.threads,
+            context=options.context,
+            seed=options.seed,
+        )
     parts = _LLAMACPP.fullmatch(spec)
     if parts is not None:
-        adapter: str | None = parts["adapter"]
         return open_llamacpp(
             resolve(parts["weights"]),
             name=spec,
             threads=options.threads,
             context=options.context,
             slots=options.slots,
-            adapter=Path(adapter) if adapter else None,
+            adapter=_path(parts["adapter"]),
             seed=options.seed,
         )
-    if spec.startswith(("scripted:", "llamacpp:", "replay:")):
+    if spec.startswith(("scripted:", "llamacpp:", "hf:", "replay:")):
         raise UsageError(f"'{spec}' names no file", hint=f"engines: {BUILT}")
-    known = any(spec.startswith(start) for start in KINDS)
-    message = "this version has no engine" if known else "there is no engine"
-    raise UsageError(f"{message} '{spec}'", hint=f"engines: {BUILT}")
+    raise UsageError(f"there is no engine '{spec}'", hint=f"engines: {BUILT}")
+
+
+def _path(name: str | None) -> Path | None:
+    return Path(name) if name else None
 
 
 def _open_pocket(spec: str, parts: re.Match[str], options: EngineOptions) -> Engine:
