@@ -28,7 +28,7 @@ def development_examples(arguments: argparse.Namespace, head: str) -> tuple[list
 
 
 def measure_pairs(head: str, arguments: argparse.Namespace) -> Results:
-    """Pairs with gold mentions of another corpus, every label with a cross-fitted threshold."""
+    """Pairs with gold mentions of another corpus, with a cross-fitted threshold for all labels."""
     examples, labels = development_examples(arguments, head)
     engine = open_engine(arguments.engine, EngineOptions())
     rows: list[list[tuple[dict[str, float], frozenset[int]]]] = []
@@ -48,17 +48,17 @@ def measure_pairs(head: str, arguments: argparse.Namespace) -> Results:
     counts: list[Counts] = []
     by_label = dict.fromkeys(labels, Counts())
     for mine, other in ((0, 1), (1, 0)):
-        thresholds = {
-            label: fit_threshold([(p[label], i in true) for row in rows[other::2] for p, true in row]).value
-            for i, label in enumerate(labels)
-        }
-        for row, example in zip(rows[mine::2], examples[mine::2], strict=True):
-            given = [
-                (i, true)
+        # One for all labels, whose probabilities are calibrated: the best micro F1 has one threshold.
+        threshold = fit_threshold(
+            [
+                (p[label], i in true)
+                for row in rows[other::2]
                 for p, true in row
                 for i, label in enumerate(labels)
-                if p[label] >= thresholds[label]
             ]
+        ).value
+        for row, example in zip(rows[mine::2], examples[mine::2], strict=True):
+            given = [(i, true) for p, true in row for i, label in enumerate(labels) if p[label] >= threshold]
             hits = sum(i in true for i, true in given)
             gold = sum(len(true) for _, true in row) + example.missed
             counts.append(Counts(hits, len(given) - hits, gold - hits))

@@ -22,7 +22,7 @@ from apothecary.messages import Engine
 
 __all__ = ["DEFAULT_ENGINE", "EngineOptions", "engine_spec", "open_engine"]
 
-DEFAULT_ENGINE = "llamacpp:smollm2-135m-instruct"
+DEFAULT_ENGINE = "pocket"
 BUILT = (
     "pocket[:FOLDER], pocket@SURE/ENGINE, llamacpp:NAME-or-path[+adapter], hf:NAME-or-path[+adapter],"
     " http://host:port/v1#model, replay:RUN, scripted:FILE"
@@ -56,7 +56,7 @@ class EngineOptions:
 
 
 def engine_spec(option: str | None) -> str:
-    """What was asked for: the option, else ``APOTHECARY_ENGINE``, else the embedded engine."""
+    """What was asked for: the option, else ``APOTHECARY_ENGINE``, else the models that ship."""
     return option or os.environ.get("APOTHECARY_ENGINE") or DEFAULT_ENGINE
 
 

@@ -130,8 +130,8 @@ class Model:
         parts: list[Floats] = []
         # One window at a time: several at once are no quicker on one core, and take their sum of memory.
         for window in self._windowing.over(len(encoded)):
-            ids, shapes, mask = padded([(encoded, window)], before, after)
-            (states,) = self._encoder.run(None, {"ids": ids, "shapes": shapes, "mask": mask})
+            ids, shapes, _ = padded([(encoded, window)], before, after)
+            (states,) = self._encoder.run(None, {"ids": ids, "shapes": shapes})
             shift = len(before) - window.start
             parts.append(states[0, window.own_start + shift : window.own_end + shift])
         return np.concatenate(parts)

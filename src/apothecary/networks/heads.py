@@ -34,10 +34,15 @@ class Encoder(nn.Module):
         self.shapes = nn.Embedding(SHAPES, self.width)
         nn.init.zeros_(self.shapes.weight)
 
-    def forward(self, ids: Tensor, shapes: Tensor, mask: Tensor) -> Tensor:
-        """Token ids, word shapes and mask (windows by tokens) -> states (windows by tokens by width)."""
+    def forward(self, ids: Tensor, shapes: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Token ids, word shapes and mask (windows by tokens) -> states (windows by tokens by width).
+
+        Without a mask every token counts.
+        """
+        # The library would make a mask of the size of all pairs of tokens; of four axes, it is added as it is.
+        weights = torch.zeros(1, 1, 1, 1) if mask is None else mask
         embedded = self.model.get_input_embeddings()(ids) + self.shapes(shapes)
-        states: Tensor = self.model(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+        states: Tensor = self.model(inputs_embeds=embedded, attention_mask=weights).last_hidden_state
         return states
 
 

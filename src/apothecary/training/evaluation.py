@@ -140,15 +140,14 @@ def figures_of(scores: Scores, kind: str, labels: Sequence[str]) -> dict[str, fl
         return _set_figures(scores, labels)
     right = given = 0
     by_label: dict[str, float] = {}
+    # One threshold for all labels: the best micro F1 has one, and rare labels are too few to fit theirs.
+    threshold = fit_threshold([row for rows in scores.pairs.values() for row in rows]).value
     for label, rows in scores.pairs.items():
-        threshold = fit_threshold(rows).value
         accepted = [holds for logit, holds in rows if logit >= threshold]
         hits, taken = sum(accepted), len(accepted)
         right, given = right + hits, given + taken
-        if taken:
-            by_label[f"threshold {labels[label]}"] = threshold
         by_label[f"f1 {labels[label]}"] = _f1(hits, taken, scores.gold.get(label, 0))["f1"]
-    return {**_f1(right, given, sum(scores.gold.values())), **by_label}
+    return {**_f1(right, given, sum(scores.gold.values())), "threshold": threshold, **by_label}
 
 
 def _span_figures(scores: Scores, rule: Rule) -> dict[str, float]:

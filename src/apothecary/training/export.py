@@ -80,15 +80,10 @@ def _calibrated(head: HeadDescription, scores: Scores | None) -> HeadDescription
 
 
 def _encoder(model: PocketModel, path: Path) -> None:
-    ids = torch.ones(2, 16, dtype=torch.long)
-    rows, tokens = torch.export.Dim("rows"), torch.export.Dim("tokens", min=3)
-    axes: Axes = {0: rows, 1: tokens}
-    _onnx(
-        model.encoder,
-        {"ids": ids, "shapes": torch.zeros_like(ids), "mask": torch.ones_like(ids)},
-        {"ids": axes, "shapes": axes, "mask": axes},
-        path,
-    )
+    # One window at a time needs no padding, hence no mask: adding it costs a fourteenth of a pass.
+    ids = torch.ones(1, 16, dtype=torch.long)
+    axes: Axes = {1: torch.export.Dim("tokens", min=3)}
+    _onnx(model.encoder, {"ids": ids, "shapes": torch.zeros_like(ids)}, {"ids": axes, "shapes": axes}, path)
     _quantised(path)
 
 
