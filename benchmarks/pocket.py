@@ -13,6 +13,7 @@ import argparse
 import json
 import platform
 import random
+import re
 import subprocess
 import sys
 import time
@@ -305,7 +306,8 @@ def main() -> None:
         known[part] = measures[part]()
         print(part, json.dumps(known[part], indent=1, default=str)[:3000])
         known["about"] = {
-            "command": " ".join(["python -m benchmarks.pocket", *sys.argv[1:]]),
+            # Parts may be measured one by one: the command is that of them all.
+            "command": re.sub(r" --parts \S+", "", " ".join(["python -m benchmarks.pocket", *sys.argv[1:]])),
             "version": __version__,
             "date": date.today().isoformat(),
             "python": platform.python_version(),
