@@ -39,7 +39,7 @@ class Encoder(nn.Module):
 
         Without a mask every token counts.
         """
-        # The library would make a mask of the size of all pairs of tokens; of four axes, it is added as it is.
+        # The library would make a mask for all pairs of tokens; one of four axes is added as it is.
         weights = torch.zeros(1, 1, 1, 1) if mask is None else mask
         embedded = self.model.get_input_embeddings()(ids) + self.shapes(shapes)
         states: Tensor = self.model(inputs_embeds=embedded, attention_mask=weights).last_hidden_state
