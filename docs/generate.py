@@ -21,6 +21,9 @@ COMMANDS = [
     ["models", "pull"],
     ["models", "show"],
     ["models", "verify"],
+    ["fetch"],
+    ["train"],
+    ["train", "pocket"],
 ]
 HEAD = """\
 # The command line

@@ -39,6 +39,10 @@ __all__ = [
 ]
 
 
+LONGEST = 500
+"""Characters of a message that are shown: what it quotes has no bound."""
+
+
 class ApothecaryError(Exception):
     """Anything this package reports. ``where`` is a file:line, a document id or a step."""
 
@@ -51,11 +55,14 @@ class ApothecaryError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        # One line whatever the parts hold: a path or a quoted value may contain line breaks.
-        parts = [f"{self.where}: " if self.where else "", self.message]
+        # One line whatever the parts hold: a path or a quoted value may contain line breaks, sequences
+        # that a terminal obeys, or a whole file.
+        message = self.message if len(self.message) <= LONGEST else f"{self.message[:LONGEST]}..."
+        parts = [f"{self.where}: " if self.where else "", message]
         if self.hint:
             parts.append(f" ({self.hint})")
-        return " ".join("".join(parts).split())
+        line = " ".join("".join(parts).split())
+        return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 class UsageError(ApothecaryError):

@@ -201,7 +201,6 @@ BAD: list[tuple[str, Sequence[str], str]] = [
         ["gold.pubtator", "--task", "relations", "--engine", "magic"],
         "there is no engine 'magic'",
     ),
-    ("engine to come", ["gold.pubtator", "--task", "relations", "--engine", "hf:x"], "no engine 'hf:x'"),
     (
         "no pocket model",
         ["gold.pubtator", "--task", "relations", "--engine", "pocket:empty.txt"],

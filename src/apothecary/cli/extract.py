@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apothecary.cli.options import Config, Encoding, Json, Seed, Set, Threads, read_settings
+from apothecary.cli.options import Config, Encoding, Json, Seed, Set, Threads, named_path, read_settings
 from apothecary.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["extract"]
 
+MOST = 1_000_000_000
 EXIT_CODES = {"complete": 0, "incomplete": 1, "stopped by budget": 3, "interrupted": 130}
 
 
@@ -38,8 +39,11 @@ def extract(
             " scripted:FILE; or STEP=ENGINE,STEP=ENGINE."
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/<task>-<time>].")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N documents.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run folder [default: runs/<task>-<time>].", parser=named_path, metavar="<path>"),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=MOST, help="Only the first N documents.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start the run folder anew.")] = False,
     oracle_mentions: Annotated[

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apothecary.cli.options import Json
+from apothecary.cli.options import Json, named_path
 
 if TYPE_CHECKING:
     from apothecary.runs.fetch import Fetched
@@ -22,7 +22,10 @@ SHOWN_IDS = 5
 
 
 def fetch(
-    out: Annotated[Path, typer.Option(help="Folder for the files, one for each article.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for the files, one for each article.", parser=named_path, metavar="<path>"),
+    ],
     ids: Annotated[
         list[str] | None, typer.Argument(help="12345, PMID:12345 or PMC12345.", metavar="PMID|PMCID")
     ] = None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -24,7 +25,6 @@ app = typer.Typer(
     name="apothecary",
     help="Drug knowledge from biomedical literature. A research tool, not medical advice.",
     rich_markup_mode=None,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 app.command("extract")(extract.extract)
@@ -55,12 +55,18 @@ def _main(
 
 def run() -> None:
     """The entry point: run a command and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # The name of a file may hold bytes that are no text: they are shown as escapes.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; with ``--debug`` exceptions pass through."""
     debug = "--debug" in arguments
+    if debug:
+        print("note: a traceback may quote your texts; read it before you pass it on", file=sys.stderr)
     try:
         code = app([each for each in arguments if each != "--debug"], standalone_mode=False)
         sys.stdout.flush()

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    help="Named weights: list, pull, show, verify.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(help="Named weights: list, pull, show, verify.", rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="A name from `apothecary models list`.", metavar="NAME")]
 
 

@@ -11,8 +11,9 @@ import typer
 
 from apothecary.errors import FormatError, UsageError
 
-__all__ = ["Config", "Encoding", "Json", "Seed", "Set", "Threads", "read_settings"]
+__all__ = ["Config", "Encoding", "Json", "Seed", "Set", "Threads", "named_path", "read_settings"]
 
+NO_VALUE = "nested too deeply, or a number too long"
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings from a TOML file.", metavar="FILE.toml")
 ]
@@ -28,6 +29,13 @@ Encoding = Annotated[str, typer.Option("--encoding", help="Character encoding of
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
+def named_path(value: str) -> Path:
+    """A path as it was given; an empty one, as of a shell variable that is not set, is no path."""
+    if not value:
+        raise typer.BadParameter("is empty")
+    return Path(value)
+
+
 def read_settings(config: Path | None, assignments: Sequence[str] | None, task: str) -> dict[str, object]:
     """Settings of a file (its top level, and its table named like the task), then single assignments.
 
@@ -39,8 +47,9 @@ def read_settings(config: Path | None, assignments: Sequence[str] | None, task: 
             table = tomllib.loads(config.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"cannot read the settings: {error}", where=str(config)) from error
-        except tomllib.TOMLDecodeError as error:
-            raise FormatError(f"not valid TOML: {error}", where=str(config)) from error
+        except (ValueError, RecursionError) as error:
+            reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else NO_VALUE
+            raise FormatError(f"not valid TOML: {reason}", where=str(config)) from error
         own = table.get(task, {})
         settings |= {key: value for key, value in table.items() if not isinstance(value, dict)}
         settings |= own if isinstance(own, dict) else {}

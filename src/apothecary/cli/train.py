@@ -16,7 +16,6 @@ __all__ = ["app"]
 
 app = typer.Typer(
     help="Train models: pocket (small encoders for the default engine).",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
 NEEDED = ("torch", "transformers", "onnx", "onnxscript")

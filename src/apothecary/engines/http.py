@@ -36,6 +36,7 @@ __all__ = [
     "is_loopback",
     "quiet_seconds",
     "reason_of",
+    "unquoted",
 ]
 
 LARGEST_RESPONSE = 32 * 1024 * 1024
@@ -46,6 +47,8 @@ TRUNCATED_BELOW = 0.8
 CHECKED_TOKENS = 400
 """A shorter prompt fits everywhere, and its count is too rough."""
 SHOWN_OF_A_REASON = 60
+QUOTED = 8
+"""So many characters that stand in the prompt, too, are a quotation of it."""
 _TOO_LONG = (
     "context length",
     "context size",
@@ -259,7 +262,7 @@ class Http:
             raise _Passing("the server is still loading its model", away=True)
         self._away_since = None
         if status != httpx2.codes.OK:
-            return self._refusal(status, headers, data, sent)
+            return self._refusal(request, status, headers, data, sent)
         return self._reply(request, data, time.monotonic() - sent)
 
     async def _post(self, content: bytes) -> tuple[int, Mapping[str, str], bytes]:
@@ -295,7 +298,9 @@ class Http:
             return Failure(ContextOverflow.__name__, f"{message} (raise its context, or --set window=...)")
         return reply
 
-    def _refusal(self, status: int, headers: Mapping[str, str], data: bytes, sent: float) -> Failure:
+    def _refusal(
+        self, request: Request, status: int, headers: Mapping[str, str], data: bytes, sent: float
+    ) -> Failure:
         where = self._info.name
         if status in BUSY:
             self._pace.complaint(sent)
@@ -316,8 +321,8 @@ class Http:
             raise _Passing(f"the server answered {status}")
         if self._connection.key:
             reason = reason.replace(self._connection.key, "***")
-        # The server may quote the prompt: only the beginning is kept, which names the fault.
-        message = f"the server refused the request ({status}): {reason[:SHOWN_OF_A_REASON]}"
+        shown = unquoted(reason, request)[:SHOWN_OF_A_REASON]
+        message = f"the server refused the request ({status}): {shown}"
         return Failure(EngineError.__name__, message)
 
     def close(self) -> None:
@@ -351,6 +356,15 @@ def reason_of(data: bytes | bytearray) -> str:
     if not isinstance(message, str):
         return ""
     return " ".join("".join(c if c.isprintable() else " " for c in message).split())
+
+
+def unquoted(reason: str, request: Request) -> str:
+    """What a server says as far as it does not quote the prompt; the beginning is what names the fault."""
+    prompt = " ".join(" ".join(message.content for message in request.messages).split())
+    for start in range(min(len(reason), SHOWN_OF_A_REASON) - QUOTED + 1):
+        if reason[start : start + QUOTED] in prompt:
+            return reason[:start] + "..."
+    return reason
 
 
 def quiet_seconds(headers: Mapping[str, str]) -> float:

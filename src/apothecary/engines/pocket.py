@@ -68,10 +68,13 @@ def open_pocket(folder: Path | None = None, *, name: str = "pocket", threads: in
     Raises ModelMissing when there is none, WeightsError when one is damaged.
     """
     place = folder or shipped_models()
-    if (place / DESCRIPTION).is_file():
-        folders = [place]
-    else:
-        folders = sorted(path.parent for path in place.glob(f"*/{DESCRIPTION}"))
+    try:
+        if (place / DESCRIPTION).is_file():
+            folders = [place]
+        else:
+            folders = sorted(path.parent for path in place.glob(f"*/{DESCRIPTION}"))
+    except OSError as error:
+        raise ModelMissing(f"holds no pocket model: {error.strerror}", where=str(place)) from error
     if not folders:
         raise ModelMissing("holds no pocket model", where=str(place), hint="apothecary train pocket")
     # One thread for each document in flight: two documents at a time beat two threads on one, here.

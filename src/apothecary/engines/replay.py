@@ -76,7 +76,7 @@ def open_replay(folder: Path, cache: Path) -> Replay:
             str(step): EngineInfo(str(each["name"]), str(each["digest"]), str(each["adapter"]))
             for step, each in engines.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         hint = "name the folder of an earlier run"
         raise UsageError("holds no run that can be replayed", where=str(folder), hint=hint) from error
     return Replay(folder, infos, cache)

@@ -14,6 +14,7 @@ from apothecary.messages import Done, EngineInfo, Failure, Outcome, Reply, Reque
 __all__ = ["Scripted", "read_script"]
 
 CHARACTERS_PER_TOKEN = 4
+LARGEST = 1e9
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,13 @@ def _outcome(row: Mapping[str, object], where: str) -> Outcome:
     if row.get("finish", "stop") not in ("stop", "length"):
         raise FormatError('\'finish\' is neither "stop" nor "length"', where=where)
     if logprobs is not None and not (
-        isinstance(logprobs, dict)
-        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in logprobs.values())
+        isinstance(logprobs, dict) and all(_is_logprob(value) for value in logprobs.values())
     ):
         raise FormatError("'logprobs' is not an object of numbers", where=where)
     text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
     return Reply(text, logprobs=logprobs, finish="length" if row.get("finish") == "length" else "stop")
+
+
+def _is_logprob(value: object) -> bool:
+    """A number that a float holds: neither NaN, nor infinite, nor a whole number of 400 digits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST

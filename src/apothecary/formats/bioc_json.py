@@ -139,7 +139,8 @@ def _items(value: object, where: str) -> Iterator[tuple[object, str]]:
             yield from _items(item, where)
             continue
         name = item.get("id") if isinstance(item, dict) else None
-        yield item, f"{where}: document {number if name is None else name}"
+        # Neither a list nor an object is an id: quoted, it could hold the whole text.
+        yield item, f"{where}: document {name if isinstance(name, str | int) else number}"
 
 
 def _document(item: object, where: str) -> Document | DataError:

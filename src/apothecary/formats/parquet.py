@@ -48,13 +48,16 @@ def read(path: Path) -> Iterator[Document | DataError]:
         columns = [name for name in file.schema_arrow.names if name in _COLUMNS]
         number = 0
         for batch in file.iter_batches(batch_size=ROWS, columns=columns):
-            for row in batch.to_pylist(maps_as_pydicts="lossy"):
+            # One row after the other: of a column that repeats one long text, only one copy is made.
+            for place in range(len(batch)):
                 number += 1
+                (row,) = batch.slice(place, 1).to_pylist(maps_as_pydicts="lossy")
                 try:
                     yield from_record(_said(row), where=f"{where}: row {number}")
                 except DataError as error:
                     yield error
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
+        # The last three: text that is not UTF-8, a date after the year 9999, a map by what has no hash.
         raise FormatError(
             f"is not Parquet that can be read: {type(error).__name__}", where=where, hint="write it again"
         ) from error
@@ -99,7 +102,7 @@ def _said(value: object) -> dict[str, object]:
 
 def _without_nothing(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _without_nothing(item) for key, item in value.items() if item is not None}
+        return {str(key): _without_nothing(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_without_nothing(item) for item in value]
     return value

@@ -16,6 +16,9 @@ from apothecary.formats.lines import open_bytes, printable
 
 __all__ = ["read_elements", "text_of"]
 
+MAX_ELEMENT_BYTES = 64 * 1024 * 1024
+"""What goes on for so long without completing a record is none: it would only fill the memory."""
+
 _GZIP = b"\x1f\x8b"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 
@@ -32,10 +35,14 @@ class _Bytes:
         # read1 gives what is there: read would lose the last block of an archive that is cut off.
         self._next = gzip.GzipFile(fileobj=stream).read1 if head == _GZIP else stream.read
         self._wide = head in _WIDE
+        self.since_record = 0
 
     def read(self, size: int = -1) -> bytes:
-        """As a binary file does."""
+        """As a binary file does. Raises FormatError when no record was completed for too long."""
         data = self._next(size)
+        self.since_record += len(data)
+        if self.since_record > MAX_ELEMENT_BYTES:
+            raise FormatError(f"no record ends within {MAX_ELEMENT_BYTES} bytes", hint="split it")
         return data if self._wide else data.replace(b"\0", b" ")
 
 
@@ -56,6 +63,8 @@ def read_elements(path: Path, *tags: str) -> Iterator[etree._Element | FormatErr
                 where=f"{where}:{error.lineno}",
                 hint="what stands before this line was read; get the file again if it was cut off",
             )
+        except FormatError as error:
+            yield FormatError(error.message, where=where, hint=error.hint)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             yield FormatError(f"the archive is damaged: {error}", where=where, hint="get the file again")
 
@@ -83,6 +92,7 @@ def _elements(source: _Bytes, tags: tuple[str, ...], where: str) -> Iterator[etr
                 return
             first = False
         yield element
+        source.since_record = 0
         element.clear()
         # The emptied shells before it would still add up over millions of records.
         while element.getprevious() is not None and (parent := element.getparent()) is not None:

@@ -99,5 +99,7 @@ def file_digest(path: Path) -> str:
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except (OSError, ValueError) as error:
+        # The latter: model.json names a file with a NUL in it.
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise WeightsError(f"cannot be read: {reason}", where=str(path)) from error

@@ -69,6 +69,10 @@ def drive(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    except KeyboardInterrupt:
+        # A server may take minutes over what it was asked: whoever waits for it gets an EngineError instead.
+        engine.close()
+        raise
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

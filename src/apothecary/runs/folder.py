@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
@@ -29,6 +29,7 @@ else:
 __all__ = ["RunFolder", "fingerprint", "read_json", "read_lines", "unfinished"]
 
 FRESH = "start it anew with --fresh"
+WRITTEN = ("predictions.jsonl", "errors.jsonl", "ledger.json", "report.html")
 
 
 def fingerprint(identity: object) -> str:
@@ -63,14 +64,18 @@ class RunFolder:
             raise UsageError(
                 f"cannot write the run folder: {error.strerror}", where=str(self.path)
             ) from error
-        with lock:
+        with lock, ExitStack() as opened:
             _lock(lock, self.path)
-            self._take_up(manifest, fresh=fresh)
-            with (
-                (self.path / "predictions.jsonl").open("a", encoding="utf-8") as self._predictions,
-                (self.path / "errors.jsonl").open("a", encoding="utf-8") as self._errors,
-            ):
-                yield self
+            try:
+                self._take_up(manifest, fresh=fresh)
+                self._predictions, self._errors = (
+                    opened.enter_context((self.path / name).open("a", encoding="utf-8"))
+                    for name in ("predictions.jsonl", "errors.jsonl")
+                )
+            except OSError as error:
+                name = str(error.filename or self.path)
+                raise UsageError(f"cannot write the run folder: {error.strerror}", where=name) from error
+            yield self
 
     def _take_up(self, manifest: Mapping[str, object], *, fresh: bool) -> None:
         earlier = None if fresh else read_json(self.path / "manifest.json")
@@ -82,14 +87,14 @@ class RunFolder:
                     hint=f"choose another --out, or {FRESH}",
                 )
             self._restore()
-        elif not fresh and (self.path / "predictions.jsonl").exists():
+        elif not fresh and (foreign := [name for name in WRITTEN if (self.path / name).exists()]):
             raise RunMismatch(
-                "holds predictions without a manifest",
+                f"holds {foreign[0]} without a manifest",
                 where=str(self.path),
                 hint=f"choose another --out, or {FRESH}",
             )
         else:
-            for name in ("predictions.jsonl", "errors.jsonl", "ledger.json", "report.html"):
+            for name in WRITTEN:
                 (self.path / name).unlink(missing_ok=True)
         self.write_json("manifest.json", manifest)
 
@@ -133,7 +138,7 @@ class RunFolder:
 
     def write_json(self, name: str, value: Mapping[str, object]) -> None:
         """Write a JSON file whole or not at all."""
-        _replace_text(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        _replace_text(self.path / name, _text(value, indent=2) + "\n")
 
 
 def unfinished(parent: Path, task: str, run_fingerprint: str) -> Path | None:
@@ -158,7 +163,7 @@ def read_json(path: Path) -> dict[str, object] | None:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FormatError("is damaged", where=str(path), hint=FRESH) from error
     if not isinstance(value, dict):
         raise FormatError("is not a JSON object", where=str(path), hint=FRESH)
@@ -169,23 +174,33 @@ def read_lines(path: Path) -> Iterator[dict[str, object]]:
     """The rows of a file that this module wrote; none when it is absent. Raises FormatError."""
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
+                row = json.loads(line.decode("utf-8"))
+            except (ValueError, RecursionError) as error:
                 raise FormatError("is damaged", where=f"{path}:{number}", hint=FRESH) from error
+            if not isinstance(row, dict) or "id" not in row:
+                raise FormatError("is damaged: no row of a run", where=f"{path}:{number}", hint=FRESH)
             yield row
 
 
 def _line(row: Mapping[str, object]) -> str:
-    text = json.dumps(row, ensure_ascii=False)
+    return _text(row, indent=None)
+
+
+def _text(value: Mapping[str, object], *, indent: int | None) -> str:
+    """JSON that every reader takes.
+
+    A lone surrogate, from a model's reply or the name of a file, has no UTF-8 form: it becomes a question
+    mark, one for one. A number that is not finite becomes null: JSON has no name for it.
+    """
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        # A lone surrogate from a model's reply has no UTF-8 form: write it as an escape.
-        return json.dumps(row)
-    return text
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(value), parse_constant=lambda _: None)
+        text = json.dumps(finite, indent=indent, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _cut_torn_line(path: Path) -> None:

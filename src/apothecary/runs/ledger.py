@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from apothecary.errors import FormatError
 from apothecary.messages import Usage
@@ -50,6 +51,7 @@ class Spent:
 
 
 _STEPS = TypeAdapter(dict[str, Spent])
+_SECONDS = TypeAdapter(Annotated[float, Field(ge=0, allow_inf_nan=False)])
 
 
 class Ledger:
@@ -81,12 +83,12 @@ class Ledger:
     @classmethod
     def from_record(cls, record: Mapping[str, object], *, where: str) -> Ledger:
         """Read ``ledger.json`` back. Raises FormatError."""
-        wall = record.get("wall_seconds", 0.0)
         try:
             steps = _STEPS.validate_python(record.get("steps", {}))
+            wall = _SECONDS.validate_python(record.get("wall_seconds", 0.0))
         except ValidationError as error:
             raise FormatError("is not a ledger", where=where, hint="start again with --fresh") from error
-        return cls(steps, float(wall) if isinstance(wall, int | float) else 0.0)
+        return cls(steps, wall)
 
 
 def _rounded(spent: Spent) -> dict[str, object]:

@@ -63,7 +63,8 @@ def json_answer(text: str) -> Parsed[object]:
         repairs.append("text before the JSON removed")
     try:
         value, end = json.JSONDecoder().raw_decode(body)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
+        # A ValueError that is no JSONDecodeError: a number of more than 4300 digits.
         return _mended(body, repairs)
     if body[end:].strip():
         repairs.append("text after the JSON removed")
@@ -77,7 +78,7 @@ def _mended(body: str, repairs: list[str]) -> Parsed[object]:
     ):
         try:
             value, _ = json.JSONDecoder().raw_decode(candidate)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             continue
         return Parsed(value, (*repairs, name))
     raise AnswerError("the reply is not valid JSON")

@@ -90,8 +90,9 @@ def load_linking(setting: str) -> Linking:
 def _stamp(name: str) -> tuple[int, int]:
     try:
         stat = Path(name).stat()
-    except OSError as error:
-        raise UsageError(f"cannot read the vocabulary: {error.strerror}", where=name) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"cannot read the vocabulary: {reason}", where=name) from error
     return stat.st_size, stat.st_mtime_ns
 
 

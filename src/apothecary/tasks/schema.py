@@ -113,7 +113,7 @@ def load_schema(name_or_path: str) -> tuple[Schema, str]:
     elif name_or_path.endswith(".toml"):
         try:
             text = Path(name_or_path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise UsageError(f"cannot read the schema: {error}", where=name_or_path) from error
     else:
         raise UsageError(
@@ -127,12 +127,14 @@ def parse_schema(text: str, *, where: str) -> Schema:
     """A schema from TOML text, checked whole. Raises FormatError."""
     try:
         schema = _ADAPTER.validate_python(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"not valid TOML: {error}", where=where) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise FormatError(f"{place}: {first['msg']}", where=where) from error
+    except (ValueError, RecursionError) as error:
+        deep = "nested too deeply, or a number too long"
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else deep
+        raise FormatError(f"not valid TOML: {reason}", where=where) from error
     _check(schema, where)
     return schema
 

@@ -141,7 +141,10 @@ def _parse(reply: Reply, window: Window) -> Parsed[tuple[Tagged, ...]]:
         if label is None or not isinstance(names, list):
             repairs.append("unknown label ignored" if label is None else "label without a list ignored")
             continue
-        for name in names:
+        # No more than the schema allows: each name is searched in the whole text.
+        if len(names) > NAMES_PER_LABEL:
+            repairs.append("names beyond the limit ignored")
+        for name in names[:NAMES_PER_LABEL]:
             if isinstance(name, str) and name.strip():
                 tagged.setdefault((label, name.strip()), Tagged(name.strip(), label))
             else:

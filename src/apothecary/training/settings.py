@@ -79,7 +79,7 @@ class PocketSettings:
     after a training of the whole.
     """
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
     head: tuple[HeadSettings, ...]
     encoder: str = "minilm-l6"
     start: str = ""
@@ -111,8 +111,10 @@ def read_settings(path: Path) -> PocketSettings:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read the configuration: {error.strerror}", where=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"is not TOML: {error}", where=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        known = isinstance(error, tomllib.TOMLDecodeError | UnicodeDecodeError)
+        reason = str(error) if known else "nested too deeply, or a number too long"
+        raise FormatError(f"is not TOML: {reason}", where=str(path)) from error
     return check_settings(table, str(path))
 
 

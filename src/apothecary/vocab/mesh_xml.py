@@ -31,6 +31,7 @@ _NAMES = frozenset(
 _TREES = frozenset({("TreeNumberList", "TreeNumber")})
 _WANTED = _IDS | _NAMES | _TREES
 _RECORD_DEPTH = 2
+_DEEPEST = _RECORD_DEPTH + max(map(len, _WANTED))
 
 
 def xml_records(path: Path) -> Iterator[MeshRecord]:
@@ -99,7 +100,9 @@ class _Reader:
             self._texts = {}
             self._scr_class = attributes.get("SCRClass", "")
             self._line = self._parser.CurrentLineNumber
-        self._text = [] if tuple(self._path[_RECORD_DEPTH:]) in _WANTED else None
+        # Depth first: a path of 100,000 elements is not copied for each of them.
+        wanted = len(self._path) <= _DEEPEST and tuple(self._path[_RECORD_DEPTH:]) in _WANTED
+        self._text = [] if wanted else None
 
     def _characters(self, text: str) -> None:
         if self._text is not None:

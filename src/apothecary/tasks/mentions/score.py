@@ -148,7 +148,7 @@ def _concept_members(document: Document, record: Record, size: int) -> Iterator[
         members: list[int] = []
         for index in _list(document, concept.get("mentions"), f"{place}.mentions"):
             if not _is_offset(index) or not 0 <= index < size:
-                raise _wrong(document, f"{place}.mentions", f"names no mention of the record: {index!r}")
+                raise _wrong(document, f"{place}.mentions", "names no mention of the record")
             members.append(index)
         yield members
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
+
+from pydantic import Field
 
 from apothecary.documents import Document
 from apothecary.formats.records import to_record
@@ -27,7 +30,7 @@ class Settings:
     """What a user may set: the schema whose labels are looked for, and the characters of a window."""
 
     schema: str = "cdr"
-    window: int = 6000
+    window: Annotated[int, Field(ge=1)] = 6000
 
 
 def _extract(document: Document, settings: Settings, schema: Schema) -> Flow[Extraction]:

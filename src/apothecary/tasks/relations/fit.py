@@ -18,6 +18,8 @@ from apothecary.tasks.relations.evaluators import GoldRelations, Prediction, Sid
 __all__ = ["fit"]
 
 Scored = list[tuple[float, bool]]
+LARGEST = 1e9
+"""Odds beyond are none; no float holds a whole number of 400 digits."""
 NAMES_PRECISION = 0.5
 """Two names are only joined by a rule that is right more often than wrong: a false join spreads over all
 relations of both concepts, a missed one costs a synonym."""
@@ -66,12 +68,12 @@ def _pairs(
     document: Document, record: Mapping[str, object], gold: GoldRelations, asked: dict[str, Scored]
 ) -> dict[str, set[tuple[str, str]]]:
     """Score and truth of every candidate, by relation type; returns the gold pairs that were asked about."""
-    sides = {str(concept["id"]): _side(concept) for concept in _rows(record, "concepts")}
+    sides = {str(concept.get("id")): _side(concept) for concept in _rows(record, "concepts")}
     found: dict[str, set[tuple[str, str]]] = {}
     for row in _rows(record, "candidates"):
         odds, kind = row.get("log_odds"), str(row.get("relation"))
         head, tail = sides.get(str(row.get("head"))), sides.get(str(row.get("tail")))
-        if not isinstance(odds, int | float) or head is None or tail is None:
+        if not isinstance(odds, int | float) or abs(odds) > LARGEST or head is None or tail is None:
             continue
         heads, tails = gold.mapped_ids(Prediction(kind, head, tail))
         right = {(a, b) for a in heads for b in tails} & gold.pairs.get(kind, frozenset())
@@ -93,7 +95,7 @@ def _names(record: Mapping[str, object], gold: GoldRelations) -> Scored:
         value = odds.get("=") if isinstance(odds, Mapping) else None
         keys = [(str(row.get("type")), normalised(str(row.get(side)))) for side in ("first", "second")]
         ids = [gold.named.get(key, frozenset()) for key in keys]
-        if isinstance(value, int | float) and all(ids):
+        if isinstance(value, int | float) and abs(value) <= LARGEST and all(ids):
             scored.append((float(value), bool(ids[0] & ids[1])))
     return scored
 

@@ -35,6 +35,8 @@ NAME_CODES = ("=", ">", "<", "~")
 NO_RELATION = "none"
 # Thinking models may reason before the code; a constrained engine stops after it anyway.
 CHOICE_DECODING = Decoding(max_new_tokens=8)
+LARGEST = 1e9
+"""A log-probability beyond is none: NaN, infinite, or the invention of a server."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,10 @@ def log_odds(logprobs: Mapping[str, float], positive: Iterable[str], negative: I
 
 
 def _log_sum(logprobs: Mapping[str, float], codes: Iterable[str]) -> float:
-    values = [logprobs[code] for code in codes if code in logprobs]
-    top = max(values, default=-math.inf)
-    if not math.isfinite(top):
+    values = [logprobs[code] for code in codes if code in logprobs and abs(logprobs[code]) <= LARGEST]
+    if not values:
         return -1e3  # Stands for "never": keeps differences finite and JSON-able.
+    top = max(values)
     return top + math.log(sum(math.exp(value - top) for value in values))
 
 

@@ -20,7 +20,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field
 
 from apothecary.documents import Argument, Concept, Document, Origin, Relation
 from apothecary.errors import DataError
@@ -77,8 +79,8 @@ class Settings:
     broader: Literal["drop", "keep"] = "drop"
     decide: Literal["log_odds", "argmax"] = "log_odds"
     thresholds: str = ""
-    window: int = 6000
-    max_questions: int = 2000
+    window: Annotated[int, Field(ge=1)] = 6000
+    max_questions: Annotated[int, Field(ge=0, le=1_000_000_000)] = 2000
     vocabulary: str = "own"
 
 

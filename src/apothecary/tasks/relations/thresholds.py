@@ -21,6 +21,7 @@ __all__ = ["NEVER", "Thresholds", "find_thresholds", "read_thresholds"]
 
 NEVER = math.inf
 """No odds are enough: what a fit says of a model that cannot tell."""
+LARGEST = 1e9
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,16 @@ def find_thresholds(path: str, engine: str, prompts: str) -> Thresholds:
 def read_thresholds(path: Path) -> Thresholds:
     """One entry from a user's file. Raises UsageError or FormatError."""
     try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the thresholds: {error}", where=str(path)) from error
+    try:
+        entry = json.loads(text)
     except json.JSONDecodeError as error:
         raise FormatError(f"not valid JSON: {error.msg}", where=f"{path}:{error.lineno}") from error
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply, or a number too long"
+        raise FormatError(f"not valid JSON: {reason}", where=str(path)) from error
     if not isinstance(entry, dict):
         raise FormatError("not a JSON object", where=str(path), hint='like {"pairs": {"CID": 0.4}}')
     return _thresholds(entry, str(path), str(path))
@@ -76,7 +82,8 @@ def _table(entry: Mapping[str, object], key: str, where: str) -> dict[str, float
     for name, value in table.items():
         if value is None:
             values[name] = NEVER
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        # Compared before it is converted: no float holds a whole number of 400 digits.
+        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
             values[name] = float(value)
         else:
             raise FormatError(f"threshold {key}.{name} is neither a number nor null", where=where)
