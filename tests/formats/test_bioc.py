@@ -6,7 +6,8 @@ import pytest
 
 from apothecary.documents import Argument, Concept, Document, Mention, Passage, Relation, Span
 from apothecary.errors import FormatError, OffsetError
-from apothecary.formats.bioc import from_record, to_record
+from apothecary.formats.bioc import from_record
+from apothecary.formats.bioc_writing import to_record
 
 Record = dict[str, object]
 TITLE = "Lithium tremor."

@@ -24,9 +24,9 @@ not looked for again), and "concept" (the ids of those concepts of a mention tha
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import get_args
 
 from apothecary.documents import (
@@ -42,13 +42,14 @@ from apothecary.documents import (
 from apothecary.errors import FormatError, OffsetError
 from apothecary.formats.fields import Fields, identifier
 
-__all__ = ["from_record", "to_record"]
+__all__ = ["from_record"]
 
 Record = dict[str, object]
 Place = tuple[int, int]
 
 _MAX_BLANKS = 1024 * 1024
-_ALIGNMENTS: tuple[Alignment, ...] = get_args(Alignment)
+_MOST_CHARACTERS = 10**12
+_ALIGNMENTS: dict[str, Alignment] = {name: name for name in get_args(Alignment)}
 # In order of preference, in lower case.
 _ID_KEYS = (
     *("identifier", "mesh", "ncbi gene", "ncbi gene id", "ncbi gene identifier", "gene_id", "dbsnp", "chebi"),
@@ -56,6 +57,7 @@ _ID_KEYS = (
 )
 _PAIRS = (("entity1", "entity2"), ("role1", "role2"), ("chemical", "disease"))
 _RELATION_KEYS = frozenset({"type", "relation", "confidence", *(key for pair in _PAIRS for key in pair)})
+_SCALARS = (str, int, float)
 _UNNORMALISED = frozenset({"", "-", "-1"})
 # As in PubTator: ids of variants hold the separators of composites.
 _VARIANT_TYPE = re.compile(r"variant|mutation|allele|acidchange|\bsnp\b", re.IGNORECASE)
@@ -63,6 +65,7 @@ _VARIANT_ID = re.compile(r"(?:tmVar:)?[a-z]?\|[A-Za-z]+\|")
 # PubTator 3 writes Chemical|MESH:D008094 for the arguments of a relation.
 _TYPE_PREFIX = re.compile(r"^[A-Z][A-Za-z]{2,}\|")
 _WHOLE = re.compile(r"\s*[0-9]{1,12}\s*")
+_SEPARATORS = re.compile(r"[|;,]")
 _NUMBERED = re.compile(r"T([0-9]{1,9})")
 
 
@@ -106,10 +109,11 @@ class _Clusters:
     linked: set[str] = field(default_factory=set)
     stands_for: dict[str, str] = field(default_factory=dict)
 
-    def annotate(self, item: Fields, indices: Sequence[int]) -> None:
+    def annotate(
+        self, refid: str, infons: Mapping[str, str], ids: Sequence[str], indices: Sequence[int]
+    ) -> None:
         """Add an annotation to its concepts; `indices` has the position of its mention if it is one."""
-        infons, refid = _infons(item), _string(item, "id")
-        ids, names = _ids(infons), [name for name in infons.get("concept", "").split("|") if name]
+        names = [name for name in infons.get("concept", "").split("|") if name]
         if refid in self.needed and not ids and not names:
             names = [f"mention:{refid}"]
         for name in dict.fromkeys((*ids, *names)):
@@ -173,9 +177,11 @@ def _document(fields: Fields, document_id: str) -> Document:
         annotations.sort(key=lambda annotation: int(_string(annotation[0], "id")[1:]))
     mentions: list[Mention] = []
     for item, block in annotations:
-        located = bool(item.objects("locations"))
-        clusters.annotate(item, [len(mentions)] if located else [])
-        mentions.extend([_mention(item, text, block)] if located else [])
+        infons, places = _infons(item), item.objects("locations")
+        ids = _ids(infons)
+        clusters.annotate(_string(item, "id"), infons, ids, [len(mentions)] if places else [])
+        if places:
+            mentions.append(_mention(item, (infons, ids), _lengths(places), text, block))
     relations = tuple(_relation(relation_id, item, clusters) for relation_id, item in rows)
     return Document(
         id=document_id,
@@ -202,28 +208,41 @@ def _passage(item: Fields, text: _Text, holders: list[tuple[Fields, _Block]]) ->
     return Passage((infons.get("section_type") or infons["type"]).lower(), whole.start, whole.end)
 
 
-def _mention(item: Fields, text: str, block: _Block) -> Mention:
-    infons, by = _infons(item), block.shift
-    lengths = [(_whole(place, "offset"), _whole(place, "length")) for place in item.objects("locations")]
-    places = [(start + by, start + by + length) for start, length in lengths]
-    name, ids = item.text("text", "") or _slice(text, places) or "", _ids(infons)
-    alignment = next((a for a in _ALIGNMENTS if a == infons.get("alignment")), _ALIGNMENTS[0])
-    if alignment == "exact":
+def _lengths(places: Sequence[Fields]) -> list[Place]:
+    return [(_whole(place, "offset"), _whole(place, "length")) for place in places]
+
+
+def _mention(
+    item: Fields,
+    known: tuple[Mapping[str, str], tuple[str, ...]],
+    lengths: list[Place],
+    text: str,
+    block: _Block,
+) -> Mention:
+    """`known` are the infons and the vocabulary ids; offsets of `lengths` are those of the file."""
+    infons, ids = known
+    places = [(start + block.shift, start + block.shift + length) for start, length in lengths]
+    sliced = _slice(text, places)
+    name = item.text("text", "") or sliced or ""
+    alignment = _ALIGNMENTS.get(infons.get("alignment", ""), "exact")
+    if alignment == "exact" and sliced != name:
         places, alignment = _located(name, text, places, block)
-    if _slice(text, places) is None:
+        sliced = _slice(text, places)
+    if sliced is None:
         start, end = places[0]
         raise OffsetError(
             f"mention {start}-{end} is empty or lies outside the {len(text)} characters of text"
         )
-    spans, sure = tuple(Span(start, end) for start, end in places), _confidence(infons)
+    spans, sure = tuple([Span(start, end) for start, end in places]), _confidence(infons)
     return Mention(spans, name, infons["type"], ids, alignment=alignment, confidence=sure)
 
 
 def _located(name: str, text: str, given: list[Place], block: _Block) -> tuple[list[Place], Alignment]:
+    """Where the name is, when it is not at its place: at that offset of its passage, or nearby."""
     by = block.start - block.shift
-    for places in (given, [(start + by, end + by) for start, end in given]):
-        if _slice(text, places) == name:
-            return places, "exact"
+    within = [(start + by, end + by) for start, end in given]
+    if _slice(text, within) == name:
+        return within, "exact"
     if len(given) == 1 and name:
         start = given[0][0]
         before = text.rfind(name, block.start, max(block.start, min(block.end, start + len(name))))
@@ -237,8 +256,11 @@ def _located(name: str, text: str, given: list[Place], block: _Block) -> tuple[l
 
 def _slice(text: str, places: Sequence[Place]) -> str | None:
     """The parts joined by blanks; None when one is empty or lies outside the text."""
-    if any(not 0 <= start < end <= len(text) for start, end in places):
-        return None
+    for start, end in places:
+        if not 0 <= start < end <= len(text):
+            return None
+    if len(places) == 1:
+        return text[start:end]
     return " ".join(text[start:end] for start, end in places)
 
 
@@ -266,17 +288,26 @@ def _arguments(item: Fields, clusters: _Clusters) -> Iterator[Argument]:
 
 
 def _ids(infons: Mapping[str, str]) -> tuple[str, ...]:
-    for value in (infons[key].strip() for key in _ID_KEYS if key in infons):
-        whole = _VARIANT_TYPE.search(infons["type"]) or _VARIANT_ID.match(value)
-        parts = [value] if whole else [part.strip() for part in re.split(r"[|;,]", value)]
-        if ids := tuple(part for part in parts if part not in _UNNORMALISED):
-            return ids
+    for key in _ID_KEYS:
+        if key in infons:
+            value = infons[key].strip()
+            whole = _VARIANT_ID.match(value) or _is_variant(infons["type"])
+            parts = [value] if whole else [part.strip() for part in _SEPARATORS.split(value)]
+            if ids := tuple([part for part in parts if part not in _UNNORMALISED]):
+                return ids
     return ()
 
 
+@lru_cache(maxsize=256)
+def _is_variant(kind: str) -> bool:
+    return _VARIANT_TYPE.search(kind) is not None
+
+
 def _confidence(infons: Mapping[str, str]) -> float | None:
+    if "confidence" not in infons:
+        return None
     try:
-        value = float(infons.get("confidence", ""))
+        value = float(infons["confidence"])
     except ValueError:
         return None
     return value if 0 <= value <= 1 else None
@@ -284,116 +315,29 @@ def _confidence(infons: Mapping[str, str]) -> float | None:
 
 def _infons(item: Fields, *, lower: bool = True) -> dict[str, str]:
     """Infons that are text, numbers or truth values; keys in lower case, as files differ, and one "type"."""
-    inner = item.inner("infons")
-    found = {}
-    for key, value in inner.values.items() if inner else ():
+    found: dict[str, str] = {}
+    for key, value in item.mapping("infons").items():
         # PubTator 3 gives the arguments of a relation as objects.
         scalar = value.get("identifier") if isinstance(value, dict) else value
-        if isinstance(scalar, str | int | float):
-            found[key.lower() if lower else key] = str(scalar)
-    # CDR calls the type of a relation so.
-    return {"type": found.get("relation", ""), **found} if lower else found
+        if isinstance(scalar, _SCALARS):
+            found[key.lower() if lower else key] = scalar if isinstance(scalar, str) else str(scalar)
+    if lower:
+        # CDR calls the type of a relation so.
+        found.setdefault("type", found.get("relation", ""))
+    return found
 
 
 def _whole(item: Fields, key: str) -> int:
     value = item.values.get(key)
+    if type(value) is int and 0 <= value < _MOST_CHARACTERS:
+        return value
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**12:
-        raise item.error(key, "is missing" if value is None else "is not a number of characters")
-    return value
+    raise item.error(key, "is missing" if value is None else "is not a number of characters")
 
 
 def _string(item: Fields, key: str) -> str:
     value = item.values.get(key)
+    if isinstance(value, str):
+        return value
     return str(value) if isinstance(value, int) else item.text(key, "")
-
-
-def to_record(document: Document) -> Record:
-    """The record of a document, in the key order of the XML.
-
-    Text between passages becomes a passage without a type, unless it is blank; a passage that overlaps
-    an earlier one is left out. A mention without ids is written with those of its concepts. Raises
-    FormatError for an id that would not be read again: blank, or with characters that do not print.
-    """
-    if not document.id.isprintable() or document.id != document.id.strip() or not document.id:
-        raise FormatError(f"BioC cannot hold the id {document.id!r}", hint="use letters and digits")
-    pieces = _pieces(document)
-    # One list for each passage; the last one is the document's own.
-    below: list[list[Record]] = [[] for _ in range(len(pieces) + 1)]
-    names = _names(document)
-    for index, mention in enumerate(document.mentions):
-        home = bisect_right(pieces, mention.spans[0].start, key=lambda piece: piece.start) - 1
-        inside = home >= 0 and mention.spans[0].end <= pieces[home].end
-        below[home if inside else -1].append(_annotation_record(index, mention, *names[index]))
-    refids = {concept.id: _refid(concept, names) for concept in document.concepts}
-    return {
-        "id": document.id,
-        "infons": dict(document.attributes),
-        "passages": [
-            {
-                "infons": {"type": piece.section} if piece.section else {},
-                "offset": piece.start,
-                "text": document.passage_text(piece),
-                "sentences": [],
-                "annotations": annotations,
-                "relations": [],
-            }
-            for piece, annotations in zip(pieces, below[:-1], strict=True)
-        ],
-        "annotations": below[-1],
-        "relations": [_relation_record(relation, refids) for relation in document.relations],
-    }
-
-
-def _pieces(document: Document) -> list[Passage]:
-    """Passages in order, and what lies between them."""
-    pieces: list[Passage] = []
-    position, end = 0, len(document.text)
-    for passage in sorted(document.passages, key=lambda passage: (passage.start, passage.end)):
-        if passage.start < position:
-            continue
-        gap = Passage("", position, passage.start)
-        pieces.extend([gap] if document.passage_text(gap).strip() else [])
-        pieces.append(passage)
-        position = passage.end
-    return pieces if pieces and position == end else [*pieces, Passage("", position, end)]
-
-
-def _names(document: Document) -> list[tuple[Sequence[str], list[str]]]:
-    """For each mention its vocabulary ids, and its concepts that have none."""
-    names: list[tuple[list[str], list[str]]] = [([], []) for _ in document.mentions]
-    for concept in document.concepts:
-        for index in concept.mentions:
-            names[index][0 if concept.ids else 1].append(_written_id(concept))
-    return [(m.ids or linked, others) for m, (linked, others) in zip(document.mentions, names, strict=True)]
-
-
-def _written_id(concept: Concept) -> str:
-    return concept.id if concept.id in concept.ids or not concept.ids else concept.ids[0]
-
-
-def _refid(concept: Concept, names: Sequence[tuple[Sequence[str], list[str]]]) -> str:
-    """An annotation that stands for the concept and for nothing else, or the concept's own id."""
-    own = _written_id(concept)
-    alone = (f"T{index + 1}" for index in concept.mentions if {own} == {*names[index][0], *names[index][1]})
-    return next(alone, own)
-
-
-def _annotation_record(index: int, mention: Mention, ids: Sequence[str], clusters: Sequence[str]) -> Record:
-    infons = {"type": mention.type, "identifier": "|".join(ids), "concept": "|".join(clusters)}
-    infons["alignment"] = "" if mention.alignment == "exact" else mention.alignment
-    infons["confidence"] = "" if mention.confidence is None else str(mention.confidence)
-    return {
-        "id": f"T{index + 1}",
-        "infons": {key: value for key, value in infons.items() if value},
-        "locations": [{"offset": span.start, "length": span.end - span.start} for span in mention.spans],
-        "text": mention.text,
-    }
-
-
-def _relation_record(relation: Relation, refids: Mapping[str, str]) -> Record:
-    confidence = {} if relation.confidence is None else {"confidence": str(relation.confidence)}
-    infons = {**relation.attributes, "type": relation.type, **confidence}
-    nodes = [{"refid": refids[argument.concept], "role": argument.role} for argument in relation.arguments]
-    return {"id": relation.id, "infons": infons, "nodes": nodes}

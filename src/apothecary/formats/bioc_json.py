@@ -16,7 +16,8 @@ from typing import NoReturn, TextIO
 
 from apothecary.documents import Document
 from apothecary.errors import DataError, FormatError
-from apothecary.formats.bioc import from_record, to_record
+from apothecary.formats.bioc import from_record
+from apothecary.formats.bioc_writing import to_record
 from apothecary.formats.differences import differences
 from apothecary.formats.lines import MAX_LINE_BYTES, check_encoding, open_bytes, printable, read_lines
 

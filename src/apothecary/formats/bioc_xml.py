@@ -16,7 +16,8 @@ from lxml import etree
 
 from apothecary.documents import Document
 from apothecary.errors import DataError, FormatError
-from apothecary.formats.bioc import from_record, to_record
+from apothecary.formats.bioc import from_record
+from apothecary.formats.bioc_writing import to_record
 from apothecary.formats.differences import differences
 from apothecary.formats.lines import printable
 from apothecary.formats.xml_stream import read_elements, text_of
@@ -85,17 +86,18 @@ def _dumps(document: Document) -> str:
 
 
 def _record(element: etree._Element) -> dict[str, object]:
-    record: dict[str, object] = {str(key): str(value) for key, value in element.items()}
+    record: dict[str, object] = dict(element.attrib)
     infons: dict[str, str] = {}
     lists: dict[str, list[object]] = {}
     for child in element:
-        if child.tag == "infon":
+        tag = child.tag
+        if tag == "infon":
             infons[child.get("key", "")] = text_of(child)
-        elif child.tag in _LISTS:
-            lists.setdefault(_LISTS[child.tag], []).append(_record(child))
-        elif child.tag in ("id", "offset", "text"):
+        elif tag in _LISTS:
+            lists.setdefault(_LISTS[tag], []).append(_record(child))
+        elif tag in ("id", "offset", "text"):
             text = text_of(child)
-            record[child.tag] = text.strip() if child.tag == "id" else text
+            record[tag] = text.strip() if tag == "id" else text
     return {**record, **lists, "infons": infons}
 
 

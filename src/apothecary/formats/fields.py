@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from apothecary.errors import FormatError, OffsetError
 
@@ -14,8 +13,7 @@ __all__ = ["Fields", "identifier"]
 Option = TypeVar("Option", bound=str)
 
 
-@dataclass(frozen=True)
-class Fields:
+class Fields(NamedTuple):
     """One object of a record. `where` is its file:line, `name` its place in the record ("mentions[2]").
 
     A field that is null counts as absent. Every method raises FormatError when the value has
@@ -41,11 +39,11 @@ class Fields:
     def text(self, key: str, default: str | None = None) -> str:
         """A string."""
         value = self.values.get(key)
-        if value is None and default is not None:
-            return default
-        if not isinstance(value, str):
+        if isinstance(value, str):
+            return value
+        if value is not None or default is None:
             raise self.error(key, "is missing" if value is None else "is not a string")
-        return value
+        return default
 
     def number(self, key: str) -> float | None:
         """A finite number, or None when absent."""
@@ -84,21 +82,28 @@ class Fields:
 
     def objects(self, key: str) -> list[Fields]:
         """A list of objects; empty when absent."""
-        found = []
-        for index, item in enumerate(self._list(key)):
+        items = self._list(key)
+        if not items:
+            return []
+        found, path = [], self.path(key)
+        for index, item in enumerate(items):
             if not isinstance(item, dict):
                 raise self.error(f"{key}[{index}]", "is not an object")
-            found.append(Fields(item, self.where, self.path(f"{key}[{index}]")))
+            found.append(Fields(item, self.where, f"{path}[{index}]"))
         return found
 
     def inner(self, key: str) -> Fields | None:
         """One object, or None when absent."""
+        return None if self.values.get(key) is None else Fields(self.mapping(key), self.where, self.path(key))
+
+    def mapping(self, key: str) -> Mapping[str, object]:
+        """One object as it stands; empty when absent."""
         value = self.values.get(key)
         if value is None:
-            return None
+            return {}
         if not isinstance(value, dict):
             raise self.error(key, "is not an object")
-        return Fields(value, self.where, self.path(key))
+        return value
 
     def strings(self, key: str) -> dict[str, str]:
         """An object whose values are strings; empty when absent."""

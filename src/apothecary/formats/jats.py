@@ -78,7 +78,8 @@ def read(path: Path) -> Iterator[Document | DataError]:
 
 def _document(article: etree._Element, where: str) -> Document:
     for node in article.iter("{*}*"):
-        node.tag = etree.QName(node).localname
+        if (tag := str(node.tag)).startswith("{"):
+            node.tag = tag.rpartition("}")[2]
     attributes = _attributes(article)
     document_id = next((attributes[name] for name in ("pmcid", "pmid", "doi") if name in attributes), "")
     if not document_id:
@@ -182,33 +183,35 @@ def _captions(node: etree._Element) -> Iterator[Part]:
 
 
 def _paragraphs(nodes: Iterable[etree._Element]) -> list[str]:
-    text = "".join(piece for node in nodes for piece in _pieces(node))
-    return [paragraph for piece in text.split(_BREAK) if (paragraph := _clean(piece))]
+    pieces: list[str] = []
+    for node in nodes:
+        _collect(node, pieces)
+    return [paragraph for piece in "".join(pieces).split(_BREAK) if (paragraph := _clean(piece))]
 
 
-def _pieces(node: etree._Element) -> Iterator[str]:
-    """The text of a node without its tail, with `_BREAK` where a paragraph begins or ends."""
-    if isinstance(node, etree._Comment) or node.tag in _UNREAD or _is_heading(node) or _is_raised(node):
+def _collect(node: etree._Element, pieces: list[str]) -> None:
+    """Add the text of a node without its tail, with `_BREAK` where a paragraph begins or ends."""
+    tag = str(node.tag)
+    if isinstance(node, etree._Comment) or tag in _UNREAD or _is_heading(node, tag) or _is_raised(node, tag):
         return
-    if node.tag in _FLOATS:
-        yield " "
+    if tag in _FLOATS:
+        pieces.append(" ")
         return
-    border = _BREAK if node.tag in _BLOCKS else ""
-    yield border
-    yield node.text or ""
+    border = _BREAK if tag in _BLOCKS else ""
+    pieces += (border, node.text or "")
     for child in node:
-        yield from _pieces(child)
-        yield child.tail or ""
-    yield border
+        _collect(child, pieces)
+        pieces.append(child.tail or "")
+    pieces.append(border)
 
 
-def _is_heading(node: etree._Element) -> bool:
-    return node.tag == "title" and next(node.iterancestors(), node).tag != "caption"
+def _is_heading(node: etree._Element, tag: str) -> bool:
+    return tag == "title" and next(node.iterancestors(), node).tag != "caption"
 
 
-def _is_raised(node: etree._Element) -> bool:
+def _is_raised(node: etree._Element, tag: str) -> bool:
     """Is it the raised number of a reference, with the link inside or around it?"""
-    if node.tag != "sup" or text_of(node).lstrip().startswith(("[", "(")):
+    if tag != "sup" or text_of(node).lstrip().startswith(("[", "(")):
         return False
     links = [*node.iter("xref"), *node.iterancestors("xref")]
     return any(link.get("ref-type") == "bibr" for link in links)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["read", "write"]
 
 ROWS = 512
-"""Documents that are held at once, in reading and in writing."""
+"""Documents that are held at once as Python objects, in reading and in writing."""
+GROUP = 8
+"""So many times as many make one row group: what a file tells of each group is held in memory."""
 
 _COLUMNS = (
     *("id", "text", "title", "abstract", "passages", "mentions", "concepts", "relations", "conditions"),
@@ -75,13 +77,19 @@ def write(documents: Iterable[Document], path: Path) -> None:
     temporary = path.with_name(f"{path.name}.new")
     try:
         with arrow.parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
-            while rows := list(islice(records, ROWS)):
-                writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
+            tables = _tables(arrow, records, schema)
+            while group := list(islice(tables, GROUP)):
+                writer.write_table(arrow.concat_tables(group))
         temporary.replace(path)
     except (arrow.ArrowException, OSError) as error:
         raise FormatError(f"cannot be written: {type(error).__name__}", where=printable(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _tables(arrow: ModuleType, records: Iterator[object], schema: pyarrow.Schema) -> Iterator[pyarrow.Table]:
+    while rows := list(islice(records, ROWS)):
+        yield arrow.Table.from_pylist(rows, schema=schema)
 
 
 def _arrow() -> ModuleType:

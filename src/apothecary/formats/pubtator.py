@@ -29,6 +29,7 @@ from apothecary.documents import Argument, Concept, Document, Mention, Passage, 
 from apothecary.errors import DataError, FormatError, OffsetError
 from apothecary.formats.differences import differences
 from apothecary.formats.lines import printable, read_lines
+from apothecary.formats.seen import Seen
 
 __all__ = ["dumps", "losses", "read", "write"]
 
@@ -50,7 +51,7 @@ def read(path: Path, *, encoding: str = "utf-8") -> Iterator[Document | DataErro
     The value is an OffsetError when a mention lies outside the text, else a FormatError; both
     name the line. Raises FormatError when the file cannot be read.
     """
-    first_lines: dict[str, int] = {}
+    first_lines = Seen()
     for block in _blocks(read_lines(path, encoding=encoding)):
         try:
             yield _parse(block, printable(path), first_lines)
@@ -94,7 +95,7 @@ def losses(document: Document) -> tuple[str, ...]:
     Found by doing so, hence complete. Raises FormatError as `dumps` does.
     """
     lines = dumps(document).removesuffix("\n").split("\n")
-    return differences(document, _parse(list(enumerate(lines, 1)), f"document {document.id}", {}))
+    return differences(document, _parse(list(enumerate(lines, 1)), f"document {document.id}", Seen()))
 
 
 def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
@@ -116,17 +117,17 @@ def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def _parse(block: Sequence[Line], name: str, first_lines: dict[str, int]) -> Document:
-    """The document of a block. `first_lines` maps the ids seen so far to their lines, and gains this one."""
+def _parse(block: Sequence[Line], name: str, first_lines: Seen) -> Document:
+    """The document of a block. `first_lines` knows the lines of the ids seen so far, and gains this one."""
     document_id, title = _text_line(block[0], name, "t")
     number = block[0][0]
-    if document_id in first_lines:
+    earlier = first_lines.add(document_id, number)
+    if earlier is not None:
         raise FormatError(
-            f"document {document_id} was already given at line {first_lines[document_id]}",
+            f"document {document_id} was already given at line {earlier}",
             where=f"{name}:{number}",
             hint="remove one of the two",
         )
-    first_lines[document_id] = number
     rest = list(block[1:])
     passages = [Passage("title", 0, len(title))]
     text = title

@@ -101,4 +101,6 @@ def _elements(source: _Bytes, tags: tuple[str, ...], where: str) -> Iterator[etr
 
 def text_of(element: etree._Element | None) -> str:
     """All text inside an element, markup left out; empty for None."""
-    return "" if element is None else "".join(element.itertext())
+    if element is None:
+        return ""
+    return "".join(element.itertext()) if len(element) else element.text or ""
