@@ -35,6 +35,7 @@ from benchmarks.pocket_figures import (
 )
 from benchmarks.pocket_gold import measure_pairs, measure_sets
 from benchmarks.pocket_hybrid import measure_hybrid
+from benchmarks.pocket_linking import measure_linking
 from benchmarks.pocket_page import write_page
 
 from apothecary import __version__
@@ -286,7 +287,7 @@ def main() -> None:
     )
     parser.add_argument("--engine", default="pocket")
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--parts", default="mentions,relations,biored,chemdisgene,sets,speed,hybrid")
+    parser.add_argument("--parts", default="mentions,linking,relations,biored,chemdisgene,sets,speed,hybrid")
     parser.add_argument("--language-model", default="", help="a second engine for the hybrid curve")
     parser.add_argument("--language-sample", type=int, default=40, help="how many abstracts it reads")
     parser.add_argument("--results", type=Path, default=WORK / "results.json")
@@ -294,6 +295,7 @@ def main() -> None:
     documents, source = development(arguments.limit)
     measures: dict[str, Callable[[], Results]] = {
         "mentions": lambda: measure_mentions(documents, source, arguments),
+        "linking": measure_linking,
         "relations": lambda: measure_relations(documents, source, arguments),
         "biored": lambda: measure_pairs("biored", arguments),
         "chemdisgene": lambda: measure_pairs("chemdisgene", arguments),

@@ -10,6 +10,7 @@ from benchmarks.pocket_figures import ROOT, SEED, mapping, number
 TEMPLATE = Path(__file__).with_name("pocket.template.md")
 PAGE = ROOT / "docs" / "results" / "pocket.md"
 
+VERDICTS = ("right", "wrong", "none")
 Rows = Sequence[Sequence[str]]
 
 
@@ -159,6 +160,14 @@ def write_page(results: Mapping[str, object]) -> Path:
                 "any partial",
             ],
             set_rows(results["sets"]),
+        ),
+        within_reach=percent(at(results, "linking", "pairs_within_reach")),
+        linking=table(
+            ["type", "mentions with an id", "linked right, %", "wrong, %", "not found, %"],
+            [
+                [kind, f"{number(at(row, 'mentions')):.0f}", *(percent(at(row, v)) for v in VERDICTS)]
+                for kind, row in mapping(at(results, "linking", "types")).items()
+            ],
         ),
         speed=table(
             ["abstracts/s, raw text to relations", "seconds to start", "peak memory, MB", "abstracts"],
