@@ -213,6 +213,11 @@ def damaged(path: Path) -> None:
     path.write_bytes(b"this is no database " * 100)
 
 
+def garbled(path: Path) -> None:
+    Cached(Scripted([]), path).close()
+    path.write_bytes(path.read_bytes().replace(b"tablereplies", b"table\xff\xfeplies", 1))
+
+
 def newer(path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version=99")
@@ -229,7 +234,7 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("spoil", [damaged, newer, foreign, folder])
+@pytest.mark.parametrize("spoil", [damaged, garbled, newer, foreign, folder])
 def test_a_file_that_cannot_be_used_is_one_clear_error(path: Path, spoil: Callable[[Path], None]) -> None:
     path.parent.mkdir()
     spoil(path)

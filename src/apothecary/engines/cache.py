@@ -19,6 +19,8 @@ __all__ = ["Cached", "default_cache_path", "reply_key"]
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0
+BROKEN = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file raises: the library quotes bytes of it, which may be no text."""
 POLL_SECONDS = 0.02
 LOOKUP_BATCH = 500
 HINT = "delete it, or go without by --no-cache"
@@ -56,7 +58,7 @@ class Cached:
             raise self._broken(error) from error
         try:
             self._prepare()
-        except sqlite3.Error as error:
+        except BROKEN as error:
             self._database.close()
             raise self._broken(error) from error
         except EngineError:
@@ -114,7 +116,7 @@ class Cached:
                 with self._lock:
                     rows = self._database.execute(query, batch).fetchall()
                 found |= {key: _free(reply_from_json(text)) for key, text in rows}
-            except (sqlite3.Error, FormatError) as error:
+            except (*BROKEN, FormatError) as error:
                 raise self._broken(error) from error
         return found
 
@@ -127,7 +129,7 @@ class Cached:
             with self._lock, self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", rows)
-        except sqlite3.Error as error:
+        except BROKEN as error:
             raise self._broken(error) from error
 
     def _prepare(self) -> None:
