@@ -214,7 +214,7 @@ def damaged(path: Path) -> None:
 
 
 def garbled(path: Path) -> None:
-    Cached(Scripted([]), path).close()
+    Cached(Recording(), path).close()
     path.write_bytes(path.read_bytes().replace(b"tablereplies", b"table\xff\xfeplies", 1))
 
 
