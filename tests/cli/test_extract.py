@@ -318,6 +318,32 @@ def test_a_stopped_run_is_finished_by_the_same_command(work: Path, how: signal.S
     assert (work / "run/predictions.jsonl").read_bytes() == (work / "whole/predictions.jsonl").read_bytes()
 
 
+def test_a_disk_that_fills_up_is_one_line(work: Path) -> None:
+    (work / "script.jsonl").write_text('{"reply": "0"}\n')
+    command = "ulimit -f 1; exec " + sys.executable + ' -c "from apothecary.cli.main import run; run()" "$@"'
+    arguments = [
+        "extract",
+        "gold.pubtator",
+        "--task",
+        "relations",
+        "--engine",
+        "scripted:script.jsonl",
+        "--no-cache",
+    ]
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *arguments, "--out", "run"],
+        cwd=work,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert [
+        line for line in done.stderr.splitlines() if "File too large" in line and line.startswith("error: ")
+    ]
+    assert "Traceback" not in done.stderr
+
+
 def test_fitted_thresholds_decide_the_next_run(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def odds(value: float) -> dict[str, float]:
         return {"1": value} | dict.fromkeys("23456789", -90.0) | {"0": 0.0}

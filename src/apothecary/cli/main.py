@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 
 from apothecary import __version__
 from apothecary.cli import extract, fetch, fit, models, score, train
-from apothecary.errors import ApothecaryError, BudgetExhausted
+from apothecary.errors import ApothecaryError, BudgetExhausted, UsageError
 
 __all__ = ["app", "main", "run"]
 
@@ -80,8 +80,13 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output (head, less) has left: no fault, but nothing more can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nothing_more()
         return 0
+    except OSError as error:
+        # A full disk, mostly. Standard output may stand on it too.
+        _write_nothing_more()
+        told = UsageError(error.strerror or type(error).__name__, where=str(error.filename or ""))
+        return _fail(told, 2, debug=debug)
     except Exception as error:
         # A fault of our own. Its text may quote what was read, so only its kind is shown.
         if debug:
@@ -91,6 +96,10 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
+
+
+def _write_nothing_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: Exception, code: int, *, debug: bool) -> int:
