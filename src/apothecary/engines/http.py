@@ -145,6 +145,7 @@ class Http:
         self._away_since: float | None = None
         self._client = connection.client()
         self._closed = False
+        self._tasks: set[asyncio.Task[object]] = set()
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
@@ -183,12 +184,22 @@ class Http:
             if self._closed:
                 raise self._is_closed()
             return {
-                asyncio.run_coroutine_threadsafe(self._settled(request), self._loop): place
+                asyncio.run_coroutine_threadsafe(self._tracked(request), self._loop): place
                 for place, request in enumerate(requests)
             }
 
     def _is_closed(self) -> EngineError:
         return EngineError("the engine is closed", where=self._info.name)
+
+    async def _tracked(self, request: Request) -> Outcome | EngineError:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is answered outside its loop")
+        self._tasks.add(task)
+        try:
+            return await self._settled(request)
+        finally:
+            self._tasks.discard(task)
 
     async def _settled(self, request: Request) -> Outcome | EngineError:
         """What ends the run is given, not raised: of many such errors, only the first is ever fetched."""
@@ -337,10 +348,12 @@ class Http:
         self._loop.close()
 
     async def _shut(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        # Only the tasks of requests: those under them are ended by them. One that is cancelled from here
+        # before it began would leave what it was to run unawaited, which Python warns of.
+        waiting = list(self._tasks)
+        for task in waiting:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*waiting, return_exceptions=True)
         await self._client.aclose()
         await self._loop.shutdown_asyncgens()
 
