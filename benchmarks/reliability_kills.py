@@ -117,11 +117,17 @@ def _annotated(path: Path) -> Iterator[dict[str, list[str]]]:
 
 
 def reference(stage: Stage) -> Reference:
-    """Run to the end; once more, to see which prompts come again though nothing is left to ask."""
-    place = stage.place.emptied()
+    """Run to the end; once more, to see which prompts come again though nothing is left to ask.
+
+    The time is the shorter of two: the first run may have found cold disks.
+    """
+    place = stage.place
     with stage.engine() as (engine, server):
-        ended = place.extract(engine, SOURCE, "--json")
-        assert ended.code == 0, ended.err
+        seconds = LONGEST
+        for _ in range(2):
+            ended = place.emptied().extract(engine, SOURCE, "--json")
+            assert ended.code == 0, ended.err
+            seconds = min(seconds, ended.seconds)
         first = server.by_prompt if server else {}
         assert place.extract(engine, SOURCE, "--json").code == 0
         again = server.by_prompt if server else {}
@@ -130,7 +136,7 @@ def reference(stage: Stage) -> Reference:
         {name: (place.run / name).read_bytes() for name in TABLES},
         frozenset(path.name for path in place.run.iterdir()),
         json.loads(ended.out)["scores"],
-        ended.seconds,
+        seconds,
         probes,
         len(first.keys() - probes),
     )

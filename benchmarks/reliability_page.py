@@ -111,7 +111,6 @@ def write_page(known: Mapping[str, object]) -> Path:
         documents=at(faults, "documents"),
         dialects=at(faults, "dialects"),
         rates=", ".join(f"{number(rate):g}" for rate in listed(at(faults, "rates"))),
-        kill_questions=f"{number(at(kills, 'server', 'questions')):,.0f}",
         in_flight=at(kills, "server", "in_flight"),
         faults=table(
             [
