@@ -51,7 +51,7 @@ TABLES = ("predictions.jsonl", "errors.jsonl")
 LONGEST = 300.0
 """Seconds after which a command counts as hung."""
 
-PLAIN = "from apothecary.cli.main import run; run()"
+PLAIN = "from apothecary.__main__ import run; run()"
 QUICK = """
 from functools import partial
 from apothecary.cli.main import run

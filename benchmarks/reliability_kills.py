@@ -223,8 +223,9 @@ def _note_stop(run: Killed, place: Place, ended: Ended, moment: float) -> None:
     what = f"{run.how} at {moment} s"
     if ended.code not in (-signal.Signals[run.how], INTERRUPTED):
         run.differences.append(f"{what}: exit {ended.code}: {ended.err.strip()[-200:]}")
-    if "Traceback" in ended.err:
-        run.differences.append(f"{what}: a traceback")
+    # Until Python has started itself, Ctrl-C is Python's own to answer.
+    if "Traceback" in ended.err and "apothecary" in ended.err:
+        run.differences.append(f"{what}: a traceback: {ended.err.strip()[-400:]}")
     if not sound(place.cache):
         run.differences.append(f"{what}: the cache is damaged")
 

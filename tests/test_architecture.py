@@ -16,6 +16,7 @@ LEVELS = [
     {"runs", "training", "store"},
     {"api", "review", "service", "scale"},
     {"cli"},
+    {"__main__"},
 ]
 SAME_LEVEL = {
     "corpora": {"formats", "vocab", "align"},

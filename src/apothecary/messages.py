@@ -211,14 +211,16 @@ class Reply:
 
     `logprobs` maps each option of a `Choices` constraint to the natural logarithm of the
     probability that the model gives it, before the constraint is applied; None when it was not
-    asked for or the engine cannot tell. `finish` is ``length`` when the reply was cut off.
+    asked for or the engine cannot tell. `finish` is ``length`` when the reply was cut off, ``breach``
+    when it is not of the form asked for: a tolerant reader may make sense of it, another attempt may
+    do better.
     """
 
     text: str
     value: Value | None = None
     logprobs: Mapping[str, float] | None = None
     usage: Usage = field(default_factory=Usage)
-    finish: Literal["stop", "length"] = "stop"
+    finish: Literal["stop", "length", "breach"] = "stop"
 
 
 @dataclass(frozen=True)

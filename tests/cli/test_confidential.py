@@ -25,7 +25,7 @@ from tests.engines.stand_in import MODEL, REFUSE, StandIn, running
 
 KEY = "sk-Quux-0815-4711"
 MARK = "Zyxxomab-Secretum"
-PROGRAM = [sys.executable, "-c", "from apothecary.cli.main import run; run()"]
+PROGRAM = [sys.executable, "-c", "from apothecary.__main__ import run; run()"]
 Captured = pytest.CaptureFixture[str]
 
 

@@ -43,7 +43,7 @@ engine.close()
 
 
 class Recording(Scripted):
-    """Answers with the prompt (a prompt that begins with ! fails) and keeps the groups it was asked."""
+    """Answers with the prompt and keeps the groups it was asked; ! begins a failure, ? a breach of form."""
 
     def __init__(self) -> None:
         super().__init__(self._echo)
@@ -52,6 +52,8 @@ class Recording(Scripted):
 
     def _echo(self, request: Request) -> Outcome | str:
         text = request.messages[0].content
+        if text.startswith("?"):
+            return Reply(text, finish="breach")
         return Failure("E", "m") if text.startswith("!") else text
 
     def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
@@ -106,6 +108,15 @@ def test_failures_are_not_remembered(path: Path) -> None:
     for _ in range(2):
         assert texts(engine.answer(asks("!a", "!a"))) == ["E", "E"]
     assert inner.groups == [["!a"], ["!a"]]
+    engine.close()
+
+
+def test_a_reply_in_breach_of_its_form_is_not_remembered(path: Path) -> None:
+    inner = Recording()
+    engine = Cached(inner, path)
+    for _ in range(2):
+        assert texts(engine.answer(asks("?a"))) == ["?a"]
+    assert inner.groups == [["?a"], ["?a"]]
     engine.close()
 
 

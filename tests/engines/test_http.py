@@ -199,6 +199,7 @@ def test_patience_ends_with_what_was_written_against_the_schema() -> None:
         (outcome,) = engine.answer([request("x", JsonSchema(SCHEMA))])
         assert isinstance(outcome, Reply)
         assert outcome.text == '[{"unexpected": 1}]'
+        assert outcome.finish == "breach"
 
 
 def test_retries_are_bounded_over_all_requests() -> None:

@@ -55,11 +55,22 @@ def _main(
 
 def run() -> None:
     """The entry point: run a command and leave with its exit code."""
+    _occupy_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # The name of a file may hold bytes that are no text: they are shown as escapes.
             stream.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
+
+
+def _occupy_closed_streams() -> None:
+    """Give a closed standard stream the null device: else the next file that is opened takes its place."""
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+            setattr(sys, name, os.fdopen(descriptor, mode))
 
 
 def main(arguments: Sequence[str]) -> int:

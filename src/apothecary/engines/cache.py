@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 from apothecary.engines.home import home_folder
 from apothecary.engines.wire import reply_from_json, reply_to_json, request_to_json
@@ -39,7 +40,7 @@ def reply_key(info: EngineInfo, request: Request) -> str:
 
 
 class Cached:
-    """An engine with a memory. Failures are not remembered: they may pass.
+    """An engine with a memory. Failures and replies in breach of their form are not kept: they may pass.
 
     Safe for threads (one connection, one lock) and processes (write-ahead log, busy time-out). What is
     stored is the reply, never the prompt. Raises EngineError when the file is damaged or cannot be written.
@@ -95,13 +96,13 @@ class Cached:
         stored: set[str] = set()
 
         def keep(place: int, outcome: Outcome) -> None:
-            if isinstance(outcome, Reply):
+            if _lasting(outcome):
                 self._store({keys[place]: outcome})
                 stored.add(keys[place])
 
         answered = dict(zip(keys, self._engine.answer(list(missing.values()), keep), strict=True))
         untold = {key: out for key, out in answered.items() if key not in stored}
-        self._store({key: out for key, out in untold.items() if isinstance(out, Reply)})
+        self._store({key: out for key, out in untold.items() if _lasting(out)})
         return answered
 
     def _look_up(self, keys: Sequence[str]) -> dict[str, Reply]:
@@ -165,6 +166,10 @@ class Cached:
         with self._lock:
             self._database.close()
         self._engine.close()
+
+
+def _lasting(outcome: Outcome) -> TypeGuard[Reply]:
+    return isinstance(outcome, Reply) and outcome.finish != "breach"
 
 
 def _free(reply: Reply) -> Reply:

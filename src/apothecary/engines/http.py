@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx2
 
@@ -244,7 +244,9 @@ class Http:
                     continue
                 if attempt >= patience.attempts or not self._retries.spend():
                     message = f"{fault} (attempt {attempt} of {patience.attempts})"
-                    return fault.reply or Failure(EngineError.__name__, message)
+                    if fault.reply:
+                        return replace(fault.reply, finish="breach")
+                    return Failure(EngineError.__name__, message)
             attempt += 1
             await asyncio.sleep(pause)
 

@@ -2,7 +2,8 @@
 
 A document is done when its line in ``predictions.jsonl`` is complete. Its error rows are written
 before that line, so a kill at any moment leaves at most one torn line and error rows of documents
-that are not done; both are removed when the run goes on.
+that are not done; both are removed when the run goes on. Documents with error rows are done again
+then: what went wrong may pass, and what did not go wrong is in the reply cache.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -103,10 +104,14 @@ class RunFolder:
         for path in (predictions, errors):
             if path.exists():
                 _cut_torn_line(path)
-        self.done = {str(row.get("id")) for row in read_lines(predictions)}
-        rows = [row for row in read_lines(errors) if str(row.get("id")) in self.done]
-        _replace_text(errors, "".join(f"{_line(row)}\n" for row in rows))
-        self.error_rows = len(rows)
+        doubtful = {str(row["id"]) for row in read_lines(errors)}
+        self.done = {str(row["id"]) for row in read_lines(predictions)}
+        if not self.done.isdisjoint(doubtful):
+            kept = (row for row in read_lines(predictions) if str(row["id"]) not in doubtful)
+            _replace_text(predictions, (f"{_line(row)}\n" for row in kept))
+            self.done -= doubtful
+        # Only now: a kill before this line leaves the rows that tell what is to be done again.
+        errors.unlink(missing_ok=True)
         record = read_json(self.path / "ledger.json")
         if record is not None:
             self.ledger = Ledger.from_record(record, where=str(self.path / "ledger.json"))
@@ -138,7 +143,7 @@ class RunFolder:
 
     def write_json(self, name: str, value: Mapping[str, object]) -> None:
         """Write a JSON file whole or not at all."""
-        _replace_text(self.path / name, _text(value, indent=2) + "\n")
+        _replace_text(self.path / name, [_text(value, indent=2), "\n"])
 
 
 def unfinished(parent: Path, task: str, run_fingerprint: str) -> Path | None:
@@ -217,10 +222,11 @@ def _cut_torn_line(path: Path) -> None:
         stream.truncate(0)
 
 
-def _replace_text(path: Path, text: str) -> None:
+def _replace_text(path: Path, parts: Iterable[str]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.writelines(parts)
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
