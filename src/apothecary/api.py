@@ -28,7 +28,7 @@ from apothecary.runs.rehearsal import estimate as estimate_run
 from apothecary.tasks import catalog
 from apothecary.tasks.flow import ScoreOptions, Task
 
-__all__ = ["ExtractOptions", "count", "estimate", "extract", "fit", "read", "score", "write"]
+__all__ = ["ExtractOptions", "count", "estimate", "extract", "fit", "open_engines", "read", "score", "write"]
 
 COUNTED_BYTES = 50 << 20
 Paths = str | Path | Sequence[str | Path]
@@ -93,7 +93,7 @@ def extract(
     chosen = catalog.load(task)
     chosen.prepare(settings or {}, {})  # A wrong setting is told before weights are loaded.
     described = describe_inputs(paths)
-    with closing(_open(chosen, engine, options)) as opened:
+    with closing(open_engines(chosen, engine, options)) as opened:
         engines = {step: each.info for step, each in opened.engines.items()}
         job = chosen.prepare(settings or {}, engines)
         opened.check(job.steps)
@@ -164,8 +164,11 @@ def count(inputs: Paths, options: ExtractOptions) -> int | None:
     return sum(1 for _ in islice(read_inputs(paths, encoding=options.encoding), options.limit))
 
 
-def _open(task: Task, engine: str | None, options: ExtractOptions) -> Routed:
-    """The engines of all steps, each once, within the budget and behind the reply cache."""
+def open_engines(task: Task, engine: str | None, options: ExtractOptions) -> Routed:
+    """The engines of all steps of a task, each once, within the budget and behind the reply cache.
+
+    Raises UsageError or EngineError. To be closed by the caller.
+    """
     routes = parse_routes(engine_spec(engine), task.steps)
     meter = Meter(options.budget)
     path = Path(options.cache) if options.cache else default_cache_path()

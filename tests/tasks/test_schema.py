@@ -54,6 +54,8 @@ def test_codes_and_relations_follow_the_scenarios() -> None:
         ("requirement =", "requiremnt =", "templates.0.requirement: Field required"),
         ('title = "Toy"', 'title = "Toy"\ncolour = 1', "colour: Unexpected keyword argument"),
         ('title = "Toy"', "title = ", "not valid TOML"),
+        ('title = "Toy"', 'title = "Toy"\ncontradictions = [["R", "S"]]', "no template asserts 'S'"),
+        ('title = "Toy"', 'title = "Toy"\ncontradictions = [["R", "R"]]', "needs two relation types"),
     ],
 )
 def test_a_faulty_schema_says_what_is_wrong(before: str, after: str, message: str) -> None:
@@ -68,3 +70,23 @@ def test_unknown_names_and_missing_files_are_wrong_use(tmp_path: Path) -> None:
         load_schema("nope")
     with pytest.raises(UsageError, match="cannot read"):
         load_schema(str(tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_a_schema_survives_writing(name: str) -> None:
+    schema, _ = load_schema(name)
+    assert parse_schema(schema.to_toml(), where=name) == schema
+
+
+def test_a_scenario_can_be_left_out() -> None:
+    schema, _ = load_schema("cdr")
+    less = schema.without(["induce/causes"]).templates[0]
+    assert [s.id for s in less.scenarios] == [s.id for s in schema.templates[0].scenarios if s.id != "causes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("t/c", "has no scenario 't/c'"), ("t/b", "no positive or no negative scenario")]
+)
+def test_what_cannot_be_left_out_is_named(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_schema(GOOD, where="toy").without([name])

@@ -9,11 +9,13 @@ its scenarios are items, not prose, so that they can be checked, counted and rem
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import tomli_w
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from apothecary.errors import FormatError, UsageError
@@ -58,6 +60,7 @@ class Template:
 
     Context is the document; `requirement` and `assumptions` say what is asked and what must not
     count as evidence; then positive and negative scenarios; then the output format with the pair.
+    One that is not `directed` asks about two concepts of one type once, in either order.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -68,6 +71,7 @@ class Template:
     requirement: Text
     scenarios: tuple[Scenario, ...]
     assumptions: tuple[str, ...] = ()
+    directed: bool = True
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -86,7 +90,11 @@ class Template:
 
 @dataclass(frozen=True)
 class Schema:
-    """Labels and templates under one name."""
+    """Labels and templates under one name.
+
+    `contradictions` are groups of relation types of which one pair of concepts can have one only, such as
+    an increase and a decrease of the same thing.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -94,6 +102,40 @@ class Schema:
     title: Text
     labels: tuple[Label, ...]
     templates: tuple[Template, ...] = ()
+    contradictions: tuple[tuple[str, ...], ...] = ()
+
+    def without(self, scenarios: Sequence[str]) -> Schema:
+        """The schema less some scenarios, each named ``template/scenario``.
+
+        Raises UsageError for one that there is not, and when a template is left without a positive or
+        without a negative scenario.
+        """
+        named = {f"{template.name}/{each.id}" for template in self.templates for each in template.scenarios}
+        for name in scenarios:
+            if name not in named:
+                message = f"schema {self.name} has no scenario '{name}'"
+                raise UsageError(message, hint="write template/scenario")
+        templates = tuple(_less(template, set(scenarios)) for template in self.templates)
+        return replace(self, templates=templates)
+
+    def to_toml(self) -> str:
+        """The schema as `load_schema` reads it; comments of the file it came from are not in it."""
+        return tomli_w.dumps(_less_empty(asdict(self)), multiline_strings=False)
+
+
+def _less(template: Template, names: set[str]) -> Template:
+    kept = tuple(each for each in template.scenarios if f"{template.name}/{each.id}" not in names)
+    if {each.polarity for each in kept} != {"positive", "negative"}:
+        raise UsageError(f"template {template.name} would have no positive or no negative scenario left")
+    return replace(template, scenarios=kept)
+
+
+def _less_empty(value: object) -> Any:
+    if isinstance(value, dict):
+        return {key: _less_empty(each) for key, each in value.items() if each not in ((), "")}
+    if isinstance(value, list | tuple):
+        return [_less_empty(each) for each in value]
+    return value
 
 
 _ADAPTER = TypeAdapter(Schema)
@@ -151,6 +193,17 @@ def _check(schema: Schema, where: str) -> None:
                 raise FormatError(f"'{side}' is not a wanted label", where=place)
         _unique([scenario.id for scenario in template.scenarios], "scenario", place)
         _check_codes(template, place)
+    _check_contradictions(schema, where)
+
+
+def _check_contradictions(schema: Schema, where: str) -> None:
+    known = {relation for template in schema.templates for relation in template.relations}
+    for group in schema.contradictions:
+        for relation in group:
+            if relation not in known:
+                raise FormatError(f"contradictions: no template asserts '{relation}'", where=where)
+        if len(set(group)) < 2:
+            raise FormatError("contradictions: a group needs two relation types", where=where)
 
 
 def _check_codes(template: Template, place: str) -> None:
