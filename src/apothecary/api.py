@@ -91,9 +91,9 @@ def extract(
     options = options or ExtractOptions()
     paths = _paths(inputs)
     chosen = catalog.load(task)
-    chosen.prepare(settings or {}, {})  # A wrong setting is told before weights are loaded.
+    asked = chosen.prepare(settings or {}, {}).steps  # A wrong setting is told before weights are loaded.
     described = describe_inputs(paths)
-    with closing(open_engines(chosen, engine, options)) as opened:
+    with closing(open_engines(chosen, engine, options, asked)) as opened:
         engines = {step: each.info for step, each in opened.engines.items()}
         job = chosen.prepare(settings or {}, engines)
         opened.check(job.steps)
@@ -164,12 +164,14 @@ def count(inputs: Paths, options: ExtractOptions) -> int | None:
     return sum(1 for _ in islice(read_inputs(paths, encoding=options.encoding), options.limit))
 
 
-def open_engines(task: Task, engine: str | None, options: ExtractOptions) -> Routed:
-    """The engines of all steps of a task, each once, within the budget and behind the reply cache.
+def open_engines(
+    task: Task, engine: str | None, options: ExtractOptions, asked: Sequence[str] | None = None
+) -> Routed:
+    """The engines of the steps asked for (None: all of the task), within the budget, behind the cache.
 
     Raises UsageError or EngineError. To be closed by the caller.
     """
-    routes = parse_routes(engine_spec(engine), task.steps)
+    routes = parse_routes(engine_spec(engine), task.steps, asked)
     meter = Meter(options.budget)
     path = Path(options.cache) if options.cache else default_cache_path()
     opened: dict[str, Engine] = {}

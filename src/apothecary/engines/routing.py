@@ -21,10 +21,11 @@ _SEPARATOR = re.compile(rf",(?=(?:[\w.]+=)?(?:{_START}))")
 _ROUTE = re.compile(rf"(?P<step>[\w.]+)=(?P<engine>(?:{_START}).*)", re.DOTALL)
 
 
-def parse_routes(text: str, steps: Sequence[str]) -> dict[str, str]:
+def parse_routes(text: str, steps: Sequence[str], asked: Sequence[str] | None = None) -> dict[str, str]:
     """Step -> ENGINE from ``ENGINE`` or ``STEP=ENGINE,STEP=ENGINE[,ENGINE for the rest]``.
 
-    The name of the task may be left out of a step. Raises UsageError for an unknown step, a step named
+    `steps` are all that a task has, `asked` those that need an engine (None: all). The name of the task may
+    be left out of a step. Raises UsageError for an unknown step, a step named
     twice, and steps that are left without an engine.
     """
     named: dict[str, str] = {}
@@ -40,7 +41,7 @@ def parse_routes(text: str, steps: Sequence[str]) -> dict[str, str]:
         if step in named:
             raise UsageError(f"step {step} is given two engines", where="--engine")
         named[step] = route["engine"]
-    routes = {step: named.get(step, rest) for step in steps}
+    routes = {step: named.get(step, rest) for step in (steps if asked is None else asked)}
     open_steps = [step for step, engine in routes.items() if engine is None]
     if open_steps:
         raise UsageError(

@@ -26,7 +26,20 @@ from apothecary.tasks.flow import Parsed, Step
 from apothecary.tasks.prompting import document_messages, fill, load_prompt
 from apothecary.tasks.schema import Template
 
-__all__ = ["NAMES", "NAMES_PROMPT", "PAIRS", "PAIRS_PROMPT", "Decision", "NamePair", "Pair", "log_odds"]
+__all__ = [
+    "NAMES",
+    "NAMES_PROMPT",
+    "NAME_CODES",
+    "PAIRS",
+    "PAIRS_PROMPT",
+    "Decision",
+    "NamePair",
+    "Pair",
+    "asked_of",
+    "label_of",
+    "log_odds",
+    "pair_name",
+]
 
 NAMES_PROMPT = load_prompt("apothecary.tasks.relations", "names.txt")
 PAIRS_PROMPT = load_prompt("apothecary.tasks.relations", "pairs.txt")
@@ -66,11 +79,12 @@ class Decision:
     """The code of a reply and, per outcome, the log-odds for it against the codes that deny it.
 
     Outcomes are relation types (against the negative codes) or the name codes (each against the
-    others). `log_odds` is None when the engine told no probabilities.
+    others). `log_odds` is None when the engine told no probabilities. `step` is the question that it answers.
     """
 
     code: str
     log_odds: Mapping[str, float] | None = None
+    step: str = "relations.pairs"
 
 
 def log_odds(logprobs: Mapping[str, float], positive: Iterable[str], negative: Iterable[str]) -> float:
@@ -84,6 +98,11 @@ def _log_sum(logprobs: Mapping[str, float], codes: Iterable[str]) -> float:
         return -1e3  # Stands for "never": keeps differences finite and JSON-able.
     top = max(values)
     return top + math.log(sum(math.exp(value - top) for value in values))
+
+
+def pair_name(pair: Pair) -> str:
+    """How a problem calls a pair."""
+    return f"{pair.template.name}: '{pair.head.names[0]}' and '{pair.tail.names[0]}'"
 
 
 def spans_of(document: Document, names: Iterable[str]) -> tuple[Offsets, ...]:
@@ -127,9 +146,9 @@ def _names_parse(reply: Reply, pair: NamePair) -> Parsed[Decision]:
         parsed = choice_answer(reply.text, NAME_CODES)
         logprobs = dict(reply.logprobs or {})
     if not logprobs:
-        return Parsed(Decision(parsed.value), parsed.repairs)
+        return Parsed(Decision(parsed.value, step=NAMES.name), parsed.repairs)
     odds = {code: log_odds(logprobs, [code], [c for c in NAME_CODES if c != code]) for code in NAME_CODES}
-    return Parsed(Decision(parsed.value, odds), parsed.repairs)
+    return Parsed(Decision(parsed.value, odds, NAMES.name), parsed.repairs)
 
 
 def _log(probability: float) -> float:
@@ -146,16 +165,18 @@ NAMES: Step[NamePair, Decision] = Step("relations.names", _names_prompt, _names_
 # --- what a text says of a pair -------------------------------------------------------------------
 
 
+def asked_of(template: Template) -> str:
+    """What a template asks, without the pair: requirement, scenarios with their codes, assumptions."""
+    scenarios = [f"{s.code}: {s.text}" for s in template.scenarios]
+    return "\n".join([template.requirement, *scenarios, *(f"Note: {line}" for line in template.assumptions)])
+
+
 def _pairs_prompt(pair: Pair) -> Request:
     template = pair.template
-    scenarios = "\n".join(f"{s.code}: {s.text}" for s in template.scenarios)
-    assumptions = "".join(f"Note: {line}\n" for line in template.assumptions)
     question = fill(
         PAIRS_PROMPT,
         {
-            "requirement": template.requirement,
-            "scenarios": scenarios,
-            "assumptions": assumptions,
+            "question": asked_of(template),
             "head_type": template.head,
             "tail_type": template.tail,
             "head": label_of(pair.head),

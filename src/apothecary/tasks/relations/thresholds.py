@@ -2,7 +2,8 @@
 
 A model's preference for a code says little by itself (small ones answer every question alike), so
 a threshold is fitted on a development split and kept with the SHA-256 of the prompts it was fitted
-for. Fitted values ship in ``thresholds.json``; a user's own file has the same shape.
+for. Fitted values ship in ``thresholds.json``; a user's own file has the same shape. Two sections are
+optional: ``calibration`` (odds -> probability) and ``abstain`` (odds that decide nothing).
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 from apothecary.errors import FormatError, UsageError
+from apothecary.metrics.calibration import probability
 
 __all__ = ["NEVER", "Thresholds", "find_thresholds", "read_thresholds"]
 
@@ -28,12 +30,28 @@ LARGEST = 1e9
 class Thresholds:
     """Least log-odds by outcome; an outcome that is not named needs even odds (0).
 
-    `pairs` by relation type; `names` under ``=`` (same) and ``<>`` (broader or narrower).
+    `pairs` by relation type; `names` under ``=`` (same) and ``<>`` (broader or narrower). `calibration`
+    holds a slope and an intercept by relation type, `abstain` the bounds between which odds are unsure
+    (an infinite one is open).
     """
 
     pairs: Mapping[str, float]
     names: Mapping[str, float]
     origin: str = "even odds"
+    calibration: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    abstain: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def probability(self, relation: str, odds: float) -> float:
+        """The chance that a relation holds: calibrated where possible, else the logistic of the odds."""
+        slope, intercept = self.calibration.get(relation, (1.0, 0.0))
+        return probability(odds, slope, intercept)
+
+    def unsure(self, relation: str, odds: float) -> bool:
+        """Whether odds lie inside the band of their relation type; its bounds themselves are sure."""
+        if relation not in self.abstain:
+            return False
+        low, high = self.abstain[relation]
+        return low < odds < high
 
 
 EVEN = Thresholds({}, {})
@@ -71,20 +89,58 @@ def read_thresholds(path: Path) -> Thresholds:
 
 
 def _thresholds(entry: Mapping[str, object], origin: str, where: str) -> Thresholds:
-    return Thresholds(_table(entry, "pairs", where), _table(entry, "names", where), origin)
+    return Thresholds(
+        pairs=_table(entry, "pairs", where),
+        names=_table(entry, "names", where),
+        origin=origin,
+        calibration=_calibration(entry, where),
+        abstain=_bands(entry, where),
+    )
 
 
 def _table(entry: Mapping[str, object], key: str, where: str) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for name, value in _section(entry, key, where).items():
+        number = _number(value)
+        if number is None and value is not None:
+            raise FormatError(f"threshold {key}.{name} is neither a number nor null", where=where)
+        values[name] = NEVER if number is None else number
+    return values
+
+
+def _calibration(entry: Mapping[str, object], where: str) -> dict[str, tuple[float, float]]:
+    values: dict[str, tuple[float, float]] = {}
+    for name, value in _section(entry, "calibration", where).items():
+        given = value if isinstance(value, dict) else {}
+        slope, intercept = _number(given.get("slope")), _number(given.get("intercept"))
+        if slope is None or intercept is None:
+            raise FormatError(f"calibration.{name} has not two numbers, slope and intercept", where=where)
+        values[name] = (slope, intercept)
+    return values
+
+
+def _bands(entry: Mapping[str, object], where: str) -> dict[str, tuple[float, float]]:
+    values: dict[str, tuple[float, float]] = {}
+    for name, value in _section(entry, "abstain", where).items():
+        given = value if isinstance(value, list) and len(value) == 2 else [True, True]
+        ends = zip(given, (-NEVER, NEVER), strict=True)
+        low, high = (end if each is None else _number(each) for each, end in ends)
+        if low is None or high is None or low > high:
+            hint = "like [-0.5, 1.2]; null leaves a side open"
+            raise FormatError(f"abstain.{name} is not two numbers in order", where=where, hint=hint)
+        values[name] = (low, high)
+    return values
+
+
+def _section(entry: Mapping[str, object], key: str, where: str) -> Mapping[str, object]:
     table = entry.get(key, {})
     if not isinstance(table, dict):
         raise FormatError(f"'{key}' is not an object", where=where)
-    values: dict[str, float] = {}
-    for name, value in table.items():
-        if value is None:
-            values[name] = NEVER
-        # Compared before it is converted: no float holds a whole number of 400 digits.
-        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
-            values[name] = float(value)
-        else:
-            raise FormatError(f"threshold {key}.{name} is neither a number nor null", where=where)
-    return values
+    return table
+
+
+def _number(value: object) -> float | None:
+    # Compared before it is converted: no float holds a whole number of 400 digits. NaN compares to nothing.
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
+        return float(value)
+    return None
