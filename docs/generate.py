@@ -22,6 +22,11 @@ COMMANDS = [
     ["models", "show"],
     ["models", "verify"],
     ["fetch"],
+    ["scenarios"],
+    ["scenarios", "lint"],
+    ["scenarios", "draft"],
+    ["scenarios", "ablate"],
+    ["scenarios", "leaks"],
     ["train"],
     ["train", "pocket"],
 ]

@@ -1,5 +1,6 @@
 """Every page under docs/how-to is rehearsed: its files go into a copy of the package, its check is run."""
 
+import json
 import os
 import re
 import shutil
@@ -54,3 +55,37 @@ def test_a_page_is_a_page(page: Path) -> None:
 
 def test_all_four_pages_are_there() -> None:
     assert [page.stem for page in PAGES] == ["add-a-corpus", "add-a-metric", "add-a-task", "add-an-engine"]
+
+
+SCHEMA_PAGE = ROOT / "docs" / "how-to" / "write-a-schema.md"
+
+
+def test_following_the_page_on_schemas_works(tmp_path: Path) -> None:
+    checks = [block["body"] for block in BLOCK.finditer(SCHEMA_PAGE.read_text())]
+    assert len(checks) == 4
+    (tmp_path / "abstracts").mkdir()
+    (tmp_path / "abstracts" / "1.txt").write_text("Zincol silences ABC1 in mice.")
+    for name, title in (("gold", "Zincol and ABC1"), ("other", "Sage and mice")):
+        (tmp_path / f"{name}.pubtator").write_text(
+            f"{name}|t|{title}\n{name}|a|.\n{name}\t0\t4\t{title[:4]}\tChemical\n\n"
+        )
+    (tmp_path / "names.txt").write_text("mint\n")
+    named = {"contains": ["JSON object"], "reply": {"Chemical": ["Zincol"], "Gene": ["ABC1"]}}
+    lines = [json.dumps(line) + "\n" for line in (named, {"reply": "1"})]
+    (tmp_path / "script.jsonl").write_text("".join(lines))
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "APOTHECARY_HOME": str(tmp_path / "home"),
+        "ENGINE": "scripted:script.jsonl",
+    }
+    done = subprocess.run(
+        ["sh", "-e", "-c", "".join(checks)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = json.loads((tmp_path / "runs" / "mine" / "predictions.jsonl").read_text())
+    assert [relation["type"] for relation in record["relations"]] == ["INHIBITS"]

@@ -20,15 +20,32 @@ from apothecary.formats.inputs import describe_inputs, read_gold, read_inputs
 from apothecary.formats.outputs import write_documents
 from apothecary.formats.predictions import pair_up, read_predictions
 from apothecary.messages import Engine
+from apothecary.runs.ablation import Ablation, AblationOptions, AblationProgress, Foreseen, foresee
+from apothecary.runs.ablation import run as run_ablation
+from apothecary.runs.ablation_result import AblationResult
+from apothecary.runs.development import read_development
 from apothecary.runs.extract import Progress, Run, Summary, run
 from apothecary.runs.folder import unfinished
 from apothecary.runs.manifest import make_manifest
 from apothecary.runs.rehearsal import Estimate
 from apothecary.runs.rehearsal import estimate as estimate_run
 from apothecary.tasks import catalog
+from apothecary.tasks.ablation import Ablatable
 from apothecary.tasks.flow import ScoreOptions, Task
 
-__all__ = ["ExtractOptions", "count", "estimate", "extract", "fit", "open_engines", "read", "score", "write"]
+__all__ = [
+    "ExtractOptions",
+    "ablate",
+    "count",
+    "estimate",
+    "extract",
+    "fit",
+    "foresee_ablation",
+    "open_engines",
+    "read",
+    "score",
+    "write",
+]
 
 COUNTED_BYTES = 50 << 20
 Paths = str | Path | Sequence[str | Path]
@@ -142,17 +159,83 @@ def score(
 
 
 def fit(
-    task: str, gold: str | Path, predictions: str | Path, *, encoding: str = "utf-8"
+    task: str,
+    gold: str | Path,
+    predictions: str | Path,
+    *,
+    risk: float | None = None,
+    encoding: str = "utf-8",
 ) -> dict[str, object]:
     """Thresholds from the odds that a run recorded and from gold. Never fit on a test set.
 
-    Raises UsageError for a task that has none, else as `score`.
+    With a `risk`, odds between two bounds are left undecided, such that of what is decided on either side
+    at most that share is wrong, as far as these documents tell. Raises UsageError for a task that decides
+    nothing by a threshold, else as `score`.
     """
     chosen = catalog.load(task)
     if chosen.fit is None:
         raise UsageError(f"{task} decides nothing by a threshold")
     rows = read_predictions(Path(predictions), encoding=encoding)
-    return chosen.fit(pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(predictions)))
+    return chosen.fit(pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(predictions)), risk)
+
+
+def ablate(
+    gold: str | Path,
+    out: str | Path,
+    *,
+    engine: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    options: AblationOptions | None = None,
+    running: ExtractOptions | None = None,
+    on_progress: Callable[[AblationProgress], None] = lambda progress: None,
+) -> AblationResult:
+    """Prune the scenarios of a schema on an annotated development part; the files go to `out`.
+
+    `options` say how to prune, `running` how to extract. Raises ApothecaryError.
+    """
+    options, running = options or AblationOptions(), running or ExtractOptions()
+    chosen, ablatable = _ablatable()
+    asked = chosen.prepare(settings or {}, {}).steps
+    documents = read_development(Path(gold), held_out=options.held_out, encoding=running.encoding)
+    with closing(open_engines(chosen, engine, running, asked)) as opened:
+        engines = {step: each.info for step, each in opened.engines.items()}
+        job = chosen.prepare(settings or {}, engines)
+        opened.check(job.steps)
+        manifest = make_manifest(chosen.name, job, engines, describe_inputs([Path(gold)]), limit=None)
+        identity = manifest["identity"]
+        plan = Ablation(
+            task=chosen,
+            ablatable=ablatable,
+            settings=settings or {},
+            engines=engines,
+            engine=opened,
+            documents=documents,
+            folder=Path(out),
+            identity=identity if isinstance(identity, dict) else {},
+            options=options,
+        )
+        return run_ablation(plan, on_progress)
+
+
+def foresee_ablation(
+    gold: str | Path,
+    settings: Mapping[str, object] | None = None,
+    options: AblationOptions | None = None,
+    *,
+    encoding: str = "utf-8",
+) -> Foreseen:
+    """What `ablate` would ask for at most, without an engine. Raises ApothecaryError."""
+    options = options or AblationOptions()
+    chosen, ablatable = _ablatable()
+    documents = read_development(Path(gold), held_out=options.held_out, encoding=encoding)
+    return foresee(chosen, ablatable, settings or {}, documents, options)
+
+
+def _ablatable() -> tuple[Task, Ablatable]:
+    chosen = catalog.load("relations")
+    if chosen.ablation is None:
+        raise UsageError("relations has no scenarios")
+    return chosen, chosen.ablation
 
 
 def count(inputs: Paths, options: ExtractOptions) -> int | None:

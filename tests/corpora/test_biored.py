@@ -43,6 +43,35 @@ def test_relations_of_train_by_type_and_novelty(train: list[Document]) -> None:
     assert novelty == {"Novel": 2838, "No": 1340}
 
 
+def test_relations_of_dev_by_type_and_novelty(dev: list[Document]) -> None:
+    relations = [relation for document in dev for relation in document.relations]
+    assert Counter(relation.type for relation in relations) == {
+        "Association": 560,
+        "Positive_Correlation": 352,
+        "Negative_Correlation": 216,
+        "Bind": 19,
+        "Cotreatment": 10,
+        "Comparison": 5,
+    }
+    assert Counter(relation.attributes["novelty"] for relation in relations) == {"Novel": 835, "No": 327}
+
+
+def test_documents_mentions_and_relations(train: list[Document], dev: list[Document]) -> None:
+    for part, expected in ((train, (400, 13351, 4178)), (dev, (100, 3533, 1162))):
+        counts = (
+            len(part),
+            sum(len(document.mentions) for document in part),
+            sum(len(document.relations) for document in part),
+        )
+        assert counts == expected
+
+
+def test_a_pair_of_concepts_has_one_type_only(train: list[Document], dev: list[Document]) -> None:
+    for document in train + dev:
+        pairs = [frozenset(a.concept for a in relation.arguments) for relation in document.relations]
+        assert len(pairs) == len(set(pairs))
+
+
 def test_mentions_by_type(train: list[Document], dev: list[Document]) -> None:
     counts = {
         kind: tuple(sum(m.type == kind for d in part for m in d.mentions) for part in (train, dev))

@@ -254,7 +254,7 @@ def judged(task: str, record: Mapping[str, object], *, fit: bool = False) -> Non
         if not fit:
             chosen.score([(GOLD, record)], ScoreOptions(resamples=1, list_errors=True))
         elif chosen.fit:
-            chosen.fit([(GOLD, record)])
+            chosen.fit([(GOLD, record)], None)
     except ApothecaryError as error:
         assert "\n" not in str(error)
 

@@ -18,13 +18,16 @@ def fit(
     task: Annotated[str, typer.Argument(help="relations.")],
     gold: Annotated[Path, typer.Option(help="Annotated documents; never those of a test set.")],
     predictions: Annotated[Path, typer.Option(help="The predictions.jsonl of a run over them.")],
+    risk: Annotated[
+        float | None, typer.Option(help="Leave undecided what would be wrong more often than this.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write [default: print].")] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
     """Fit the thresholds that maximise F1 on annotated documents, from the odds a run recorded."""
     from apothecary import api
 
-    text = json.dumps(api.fit(task, gold, predictions, encoding=encoding), indent=2) + "\n"
+    text = json.dumps(api.fit(task, gold, predictions, risk=risk, encoding=encoding), indent=2) + "\n"
     if out is None:
         print(text, end="")
         return

@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from apothecary import __version__
-from apothecary.cli import extract, fetch, fit, models, score, train
+from apothecary.cli import ablate, extract, fetch, fit, models, scenarios, score, train
 from apothecary.errors import ApothecaryError, BudgetExhausted, UsageError
 
 __all__ = ["app", "main", "run"]
@@ -31,6 +31,8 @@ app.command("extract")(extract.extract)
 app.command("fetch")(fetch.fetch)
 app.command("score")(score.score)
 app.command("fit")(fit.fit)
+scenarios.app.command("ablate")(ablate.ablate)
+app.add_typer(scenarios.app, name="scenarios")
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 

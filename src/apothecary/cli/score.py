@@ -1,15 +1,19 @@
-"""``apothecary score``: predictions against gold, by the task's own rules."""
+"""``apothecary score``: predictions against gold, by the task's own rules, and against other predictions."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from apothecary.cli.options import Encoding, Json, Seed
 from apothecary.errors import UsageError
+
+if TYPE_CHECKING:
+    from apothecary.tasks.flow import Pairs, ScoreOptions
 
 __all__ = ["score"]
 
@@ -17,7 +21,14 @@ __all__ = ["score"]
 def score(
     task: Annotated[str, typer.Argument(help="mentions or relations.")],
     gold: Annotated[Path, typer.Option(help="Annotated documents.")],
-    predictions: Annotated[Path, typer.Option(help="A predictions.jsonl, or records of the same form.")],
+    predictions: Annotated[
+        Path,
+        typer.Option(help="A predictions.jsonl; or relations found elsewhere: a table, PubTator or BioC."),
+    ],
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Other predictions for the same documents, to compare with (relations)."),
+    ] = None,
     broader: Annotated[
         str, typer.Option(help="Predictions with a side flagged broader: keep or drop.", metavar="keep|drop")
     ] = "keep",
@@ -39,6 +50,8 @@ def score(
 
     if broader not in ("keep", "drop"):
         raise UsageError(f"'{broader}' is neither keep nor drop", where="--broader")
+    if against is not None and task != "relations":
+        raise UsageError(f"predictions of {task} cannot be compared", where="--against", hint="score each")
     options = ScoreOptions(
         broader="drop" if broader == "drop" else "keep",
         excuse_broader=excuse_broader,
@@ -47,7 +60,51 @@ def score(
         list_errors=errors,
     )
     result = api.score(task, gold, predictions, options=options, encoding=encoding)
+    if against is not None:
+        result["against"] = api.score(task, gold, against, options=options, encoding=encoding)
+        result["difference"] = _difference(gold, (predictions, against), options, encoding)
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
     print_table(catalog.load(task).table(result), title=f"{task}: {result['documents']} documents")
+    if against is not None:
+        print_table(_comparison_table(result), title=f"{predictions} and {against}")
+
+
+def _difference(
+    gold: Path, systems: tuple[Path, Path], options: ScoreOptions, encoding: str
+) -> dict[str, dict[str, object]]:
+    from apothecary.formats.inputs import read_gold
+    from apothecary.formats.predictions import pair_up, read_predictions
+    from apothecary.tasks.relations.compare import compare
+
+    def pairs(path: Path) -> Pairs:
+        rows = read_predictions(path, encoding=encoding)
+        return pair_up(read_gold(gold, encoding=encoding), rows, path=str(path))
+
+    return compare(pairs(systems[0]), pairs(systems[1]), options)
+
+
+def _comparison_table(result: Mapping[str, object]) -> list[list[str]]:
+    """A row for each evaluator: both systems' figures in per cent, and the difference of F1."""
+    figures = ["precision", "recall", "F1"]
+    other = [f"{name} (against)" for name in figures]
+    table = [["", *figures, *other, "F1 difference", "95 % interval", "p"]]
+    differences = _mapping(result["difference"])
+    for name, difference in differences.items():
+        cells = []
+        for part in (result, _mapping(result["against"])):
+            micro = _mapping(_mapping(_mapping(part["evaluators"])[name])["micro"])
+            cells += [f"{100 * _number(micro[key]):.1f}" for key in ("precision", "recall", "f1")]
+        f1 = _mapping(_mapping(difference)["f1"])
+        low, value, high = (f"{100 * _number(f1[key]):+.1f}" for key in ("low", "value", "high"))
+        table.append([name, *cells, value, f"{low} to {high}", f"{_number(_mapping(difference)['p']):.3f}"])
+    return table
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

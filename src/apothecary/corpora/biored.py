@@ -30,7 +30,8 @@ CORPUS = Corpus(
         "Four relations of train name two concepts at once ('D015458|D016399'), which then have no mention.",
         "An id of '-' marks a mention without a concept (31 and 20); five cell line ids of train begin with"
         " a blank, which is dropped.",
-        "Relations have no direction, although the columns are called head and tail.",
+        "Relations have no direction, although the columns are called head and tail; a pair of concepts has"
+        " one type only.",
         "Relations name concepts, not mentions, and hold for the whole abstract; three of train and one of"
         " dev relate a concept to itself.",
         "Novelty is 'Novel' or 'No' (attribute 'novelty').",

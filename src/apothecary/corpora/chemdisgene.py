@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 from apothecary.corpora.corpus import Corpus, split_file
-from apothecary.documents import Argument, Concept, Document, Relation
-from apothecary.errors import FormatError
+from apothecary.documents import Document
 from apothecary.formats.inputs import read_gold
-from apothecary.formats.lines import printable, read_lines
+from apothecary.formats.relation_tables import with_relations
 
 __all__ = ["CORPUS"]
 
@@ -19,54 +17,9 @@ _RELATIONS = {"ctd": "approved_relns_ctd_v1.tsv", "new": "approved_relns_new_v1.
 
 
 def _read(folder: Path, split: str) -> Iterator[Document]:
+    # All abstracts are read first: a folder that lacks them is told by them and not by a table.
     documents = list(read_gold(split_file(_SPLITS, folder, split)))
-    relations: dict[str, list[Relation]] = {document.id: [] for document in documents}
-    for origin, name in _RELATIONS.items():
-        _add_relations(folder / name, origin, relations)
-    for document in documents:
-        found = tuple(relations[document.id])
-        yield replace(document, relations=found, concepts=_with_unmentioned(document.concepts, found))
-
-
-def _add_relations(path: Path, origin: str, relations: dict[str, list[Relation]]) -> None:
-    for number, line in read_lines(path):
-        if isinstance(line, FormatError):
-            raise line
-        if not line.strip():
-            continue
-        where = f"{printable(path)}:{number}"
-        columns = [column.strip() for column in line.split("\t")]
-        if len(columns) != 4 or not all(columns):
-            raise FormatError(
-                "expected document, relation type, head id and tail id",
-                where=where,
-                hint="columns are separated by tabs and none is empty",
-            )
-        if columns[0] not in relations:
-            raise FormatError(
-                f"a relation of document {columns[0]}, which is not among the abstracts",
-                where=where,
-                hint="abstracts and relations must be of the same release",
-            )
-        found = relations[columns[0]]
-        found.append(_relation(columns, f"r{len(found) + 1}", origin))
-
-
-def _relation(columns: Sequence[str], relation_id: str, origin: str) -> Relation:
-    return Relation(
-        id=relation_id,
-        type=columns[1],
-        arguments=(Argument("head", columns[2]), Argument("tail", columns[3])),
-        attributes={"curation": origin},
-    )
-
-
-def _with_unmentioned(concepts: tuple[Concept, ...], relations: Sequence[Relation]) -> tuple[Concept, ...]:
-    known = {concept.id for concept in concepts}
-    named = dict.fromkeys(argument.concept for relation in relations for argument in relation.arguments)
-    return concepts + tuple(
-        Concept(id=each, type="", mentions=(), names=(), ids=(each,)) for each in named if each not in known
-    )
+    yield from with_relations(documents, {origin: folder / name for origin, name in _RELATIONS.items()})
 
 
 CORPUS = Corpus(
@@ -80,7 +33,9 @@ CORPUS = Corpus(
         " is far from complete. The attribute 'curation' says which: 'ctd' or 'new'.",
         "Eighteen relation types; reports on this corpus score fourteen: without affects^activity,"
         " affects^metabolic_processing, decreases^transport and affects^transport.",
-        "Several types may hold between the same two concepts.",
+        "Several types may hold between the same two concepts (of the 150 abstracts here, of 90 pairs).",
+        "A gene that acts on a chemical is written chemical first, too: an enzyme with its substrate or"
+        " product, a carrier with what it carries.",
         "Disease and chemical ids carry a prefix (MESH:, OMIM:), gene ids are bare NCBI Gene numbers.",
         "Composite mentions join their ids by '|' (14); an id of '-' marks a mention without concept (189).",
         "Mentions were found by software, not by curators.",

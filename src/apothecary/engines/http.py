@@ -49,6 +49,7 @@ CHECKED_TOKENS = 400
 SHOWN_OF_A_REASON = 60
 QUOTED = 8
 """So many characters that stand in the prompt, too, are a quotation of it."""
+_TOO_LONG_FOR_CONTEXT = "the prompt does not fit the server's context (--set window=... makes it shorter)"
 _TOO_LONG = (
     "context length",
     "context size",
@@ -207,6 +208,9 @@ class Http:
             content = self._content(request)
         except EngineError as error:
             return Failure(EngineError.__name__, str(error))
+        context = self._connection.dialect.context
+        if context and self._rough_tokens(request) > context:
+            return Failure(ContextOverflow.__name__, _TOO_LONG_FOR_CONTEXT)
         try:
             return await self._one(request, content)
         except EngineError as error:
@@ -303,13 +307,17 @@ class Http:
         except EngineError as error:
             return Failure(EngineError.__name__, str(error))
         counted = reply.usage.prompt_tokens
-        ours = self._connection.dialect.tokens_ratio * sum(rough_tokens(m.content) for m in request.messages)
+        ours = self._rough_tokens(request)
         if 0 < counted < TRUNCATED_BELOW * ours and ours > CHECKED_TOKENS:
             message = (
                 f"the server read {counted} tokens of a prompt of about {ours:.0f}: it cuts what is too long"
             )
             return Failure(ContextOverflow.__name__, f"{message} (raise its context, or --set window=...)")
         return reply
+
+    def _rough_tokens(self, request: Request) -> float:
+        """A low guess at the server's tokens of a prompt."""
+        return self._connection.dialect.tokens_ratio * sum(rough_tokens(m.content) for m in request.messages)
 
     def _refusal(
         self, request: Request, status: int, headers: Mapping[str, str], data: bytes, sent: float
@@ -328,8 +336,7 @@ class Http:
         reason = reason_of(data)
         # Before the faults of the server: some count a prompt that is too long as one.
         if any(words in reason.lower() for words in _TOO_LONG):
-            message = "the prompt does not fit the server's context (--set window=... makes it shorter)"
-            return Failure(ContextOverflow.__name__, message)
+            return Failure(ContextOverflow.__name__, _TOO_LONG_FOR_CONTEXT)
         if status >= httpx2.codes.INTERNAL_SERVER_ERROR:
             raise _Passing(f"the server answered {status}")
         if self._connection.key:

@@ -26,7 +26,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import get_args
 
 from apothecary.documents import (
@@ -40,6 +39,7 @@ from apothecary.documents import (
     Span,
 )
 from apothecary.errors import FormatError, OffsetError
+from apothecary.formats.composite import split_ids
 from apothecary.formats.fields import Fields, identifier
 
 __all__ = ["from_record"]
@@ -58,14 +58,9 @@ _ID_KEYS = (
 _PAIRS = (("entity1", "entity2"), ("role1", "role2"), ("chemical", "disease"))
 _RELATION_KEYS = frozenset({"type", "relation", "confidence", *(key for pair in _PAIRS for key in pair)})
 _SCALARS = (str, int, float)
-_UNNORMALISED = frozenset({"", "-", "-1"})
-# As in PubTator: ids of variants hold the separators of composites.
-_VARIANT_TYPE = re.compile(r"variant|mutation|allele|acidchange|\bsnp\b", re.IGNORECASE)
-_VARIANT_ID = re.compile(r"(?:tmVar:)?[a-z]?\|[A-Za-z]+\|")
 # PubTator 3 writes Chemical|MESH:D008094 for the arguments of a relation.
 _TYPE_PREFIX = re.compile(r"^[A-Z][A-Za-z]{2,}\|")
 _WHOLE = re.compile(r"\s*[0-9]{1,12}\s*")
-_SEPARATORS = re.compile(r"[|;,]")
 _NUMBERED = re.compile(r"T([0-9]{1,9})")
 
 
@@ -290,17 +285,10 @@ def _arguments(item: Fields, clusters: _Clusters) -> Iterator[Argument]:
 def _ids(infons: Mapping[str, str]) -> tuple[str, ...]:
     for key in _ID_KEYS:
         if key in infons:
-            value = infons[key].strip()
-            whole = _VARIANT_ID.match(value) or _is_variant(infons["type"])
-            parts = [value] if whole else [part.strip() for part in _SEPARATORS.split(value)]
-            if ids := tuple([part for part in parts if part not in _UNNORMALISED]):
+            ids = split_ids(infons[key], infons["type"])
+            if ids:
                 return ids
     return ()
-
-
-@lru_cache(maxsize=256)
-def _is_variant(kind: str) -> bool:
-    return _VARIANT_TYPE.search(kind) is not None
 
 
 def _confidence(infons: Mapping[str, str]) -> float | None:

@@ -12,6 +12,7 @@ from apothecary.errors import DataError, FormatError, UsageError
 from apothecary.formats import bioc_json, bioc_xml, brat, jats, medline, parquet, pubtator, records, text
 from apothecary.formats.kinds import Kind, kind_of
 from apothecary.formats.lines import check_encoding, open_bytes, printable
+from apothecary.formats.relation_tables import find_tables, with_relations
 from apothecary.formats.seen import Seen
 
 __all__ = ["describe_inputs", "read_gold", "read_inputs"]
@@ -56,9 +57,16 @@ def read_inputs(paths: Sequence[Path], *, encoding: str = "utf-8") -> Iterator[I
 
 
 def read_gold(path: Path, *, encoding: str = "utf-8") -> Iterator[Document]:
-    """Yield the documents of one file. Raises its first error: gold with a hole gives a wrong score."""
+    """Yield the documents of one file, or of a folder of abstracts with tables of relations.
+
+    Raises the first error: gold with a hole gives a wrong score.
+    """
     if path.is_dir():
-        raise FormatError("is a folder", where=printable(path), hint="name one gold file")
+        folder = find_tables(path, encoding=encoding)
+        yield from with_relations(
+            read_gold(folder.abstracts, encoding=encoding), folder.tables, encoding=encoding
+        )
+        return
     for item in read_inputs([path], encoding=encoding):
         if isinstance(item, DataError):
             raise item

@@ -58,7 +58,9 @@ def read(path: Path) -> Iterator[Document | DataError]:
 
 
 def read_update(path: Path) -> Iterator[Document | DataError | Withdrawn]:
-    """Yield the records of a file, one in memory; one without a PMID or a text comes as a FormatError value.
+    """Yield the records of a file, one in memory; one without a PMID comes as a FormatError value.
+
+    One with neither a title nor an abstract, as NLM has some, is a document without text.
 
     The list of what it withdraws stands at its end: a file that breaks off seems to withdraw nothing.
 
@@ -87,12 +89,8 @@ def _document(record: etree._Element, where: str) -> Document:
     article = next(citation.iterchildren("Article"), citation)
     title = _first(article, "ArticleTitle", "Book/BookTitle")
     abstract = _abstract(article)
-    if not title and not abstract:
-        raise FormatError(
-            f"no text in record {pmid}", where=where, hint="it has neither a title nor an abstract"
-        )
     text = f"{title} {abstract}" if abstract else title
-    passages = [Passage("title", 0, len(title))]
+    passages = [Passage("title", 0, len(title))] if text else []
     if abstract:
         passages.append(Passage("abstract", len(title) + 1, len(text)))
     return Document(

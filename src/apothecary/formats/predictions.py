@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apothecary.documents import Document
-from apothecary.errors import FormatError
+from apothecary.errors import DataError, FormatError
 from apothecary.formats.fields import identifier
+from apothecary.formats.foreign import foreign_kind, read_foreign
 from apothecary.formats.jsonl import read_rows
 from apothecary.formats.lines import printable
 
@@ -17,28 +18,30 @@ __all__ = ["Prediction", "pair_up", "read_predictions"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """One record as it was read, and its line. What it holds is its task's affair."""
+    """One record and the line it begins at (0: not known). What it holds is its task's affair."""
 
     line: int
     record: dict[str, object]
 
 
 def read_predictions(path: Path, *, encoding: str = "utf-8") -> dict[str, Prediction]:
-    """All records of a JSON Lines file by id, in the order of the file.
+    """All records of a file by id, in the order of the file: JSON Lines, or what `foreign` reads.
 
-    Raises FormatError, with the line, for what is not JSON and for a missing or repeated id:
+    Raises DataError, with the line, for what cannot be read and for a missing or repeated id:
     a score over part of the predictions would be a wrong score.
     """
+    read = read_rows if foreign_kind(path, encoding=encoding) is None else read_foreign
     predictions: dict[str, Prediction] = {}
-    for row in read_rows(path, encoding=encoding):
-        if isinstance(row, FormatError):
+    for row in read(path, encoding=encoding):
+        if isinstance(row, DataError):
             raise row
         line, record = row
-        where = f"{printable(path)}:{line}"
+        where = _place(printable(path), line)
         document_id = identifier(record, where=where)
         if document_id in predictions:
+            earlier = predictions[document_id].line
             raise FormatError(
-                f"id {document_id} was already predicted at line {predictions[document_id].line}",
+                f"id {document_id} was already predicted{f' at line {earlier}' if earlier else ''}",
                 where=where,
                 hint="keep one prediction for each document",
             )
@@ -61,6 +64,10 @@ def pair_up(
     for document_id, prediction in unused.items():
         raise FormatError(
             f"id {document_id} is not in the gold",
-            where=f"{path}:{prediction.line}",
+            where=_place(path, prediction.line),
             hint="score against the file the predictions were made from",
         )
+
+
+def _place(path: str, line: int) -> str:
+    return f"{path}:{line}" if line else path

@@ -27,6 +27,7 @@ from typing import TextIO
 
 from apothecary.documents import Argument, Concept, Document, Mention, Passage, Relation, Span
 from apothecary.errors import DataError, FormatError, OffsetError
+from apothecary.formats.composite import split_ids
 from apothecary.formats.differences import differences
 from apothecary.formats.lines import printable, read_lines
 from apothecary.formats.seen import Seen
@@ -38,9 +39,6 @@ Line = tuple[int, str | FormatError]
 _TEXT_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 _TITLE_LINE = re.compile(r"[^|\t]+\|t\|")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,12}")
-_UNNORMALISED = frozenset({"", "-", "-1"})
-_VARIANT_TYPE = re.compile(r"variant|mutation|allele|acidchange|\bsnp\b", re.IGNORECASE)
-_VARIANT_ID = re.compile(r"(?:tmVar:)?[a-z]?\|[A-Za-z]+\|")
 # Characters that the format gives a meaning to, or that would be taken for a damaged file.
 _UNWRITABLE = str.maketrans("\t\n\r\0", "    ")
 
@@ -214,18 +212,10 @@ def _mention(columns: Sequence[str], text: str, where: str) -> Mention:
         spans=(Span(start, end),),
         text=name,
         type=kind,
-        ids=_ids(columns[5] if len(columns) > 5 else "", kind),
+        ids=split_ids(columns[5] if len(columns) > 5 else "", kind),
         individual_names=tuple(columns[6].split("|")) if len(columns) > 6 and columns[6] else (),
         alignment="exact" if text[start:end] == name else "mismatch",
     )
-
-
-def _ids(column: str, kind: str) -> tuple[str, ...]:
-    if _VARIANT_TYPE.search(kind) or _VARIANT_ID.match(column):
-        parts = [column.strip()]
-    else:
-        parts = [part.strip() for part in re.split(r"[|;,]", column)]
-    return tuple(part for part in parts if part not in _UNNORMALISED)
 
 
 def _relation(columns: Sequence[str], relation_id: str, where: str) -> Relation:

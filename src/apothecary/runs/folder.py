@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,12 +18,8 @@ from typing import IO
 
 from apothecary.errors import FormatError, RunError, RunMismatch, UsageError
 from apothecary.runs.driver import Result
+from apothecary.runs.durable import cut_torn_line, lock, replace_text
 from apothecary.runs.ledger import Ledger
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 __all__ = ["RunFolder", "fingerprint", "read_json", "read_lines", "unfinished"]
 
@@ -60,13 +54,13 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("w")
+            held = (self.path / ".lock").open("w")
         except OSError as error:
             raise UsageError(
                 f"cannot write the run folder: {error.strerror}", where=str(self.path)
             ) from error
-        with lock, ExitStack() as opened:
-            _lock(lock, self.path)
+        with held, ExitStack() as opened:
+            lock(held, self.path)
             try:
                 self._take_up(manifest, fresh=fresh)
                 self._predictions, self._errors = (
@@ -103,12 +97,12 @@ class RunFolder:
         predictions, errors = self.path / "predictions.jsonl", self.path / "errors.jsonl"
         for path in (predictions, errors):
             if path.exists():
-                _cut_torn_line(path)
+                cut_torn_line(path)
         doubtful = {str(row["id"]) for row in read_lines(errors)}
         self.done = {str(row["id"]) for row in read_lines(predictions)}
         if not self.done.isdisjoint(doubtful):
             kept = (row for row in read_lines(predictions) if str(row["id"]) not in doubtful)
-            _replace_text(predictions, (f"{_line(row)}\n" for row in kept))
+            replace_text(predictions, (f"{_line(row)}\n" for row in kept))
             self.done -= doubtful
         # Only now: a kill before this line leaves the rows that tell what is to be done again.
         errors.unlink(missing_ok=True)
@@ -143,7 +137,7 @@ class RunFolder:
 
     def write_json(self, name: str, value: Mapping[str, object]) -> None:
         """Write a JSON file whole or not at all."""
-        _replace_text(self.path / name, [_text(value, indent=2), "\n"])
+        replace_text(self.path / name, [_text(value, indent=2), "\n"])
 
 
 def unfinished(parent: Path, task: str, run_fingerprint: str) -> Path | None:
@@ -206,41 +200,6 @@ def _text(value: Mapping[str, object], *, indent: int | None) -> str:
         finite = json.loads(json.dumps(value), parse_constant=lambda _: None)
         text = json.dumps(finite, indent=indent, ensure_ascii=False)
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _cut_torn_line(path: Path) -> None:
-    with path.open("rb+") as stream:
-        position = stream.seek(0, os.SEEK_END)
-        while position > 0:
-            step = min(65536, position)
-            stream.seek(position - step)
-            newline = stream.read(step).rfind(b"\n")
-            if newline >= 0:
-                stream.truncate(position - step + newline + 1)
-                return
-            position -= step
-        stream.truncate(0)
-
-
-def _replace_text(path: Path, parts: Iterable[str]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.writelines(parts)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"cannot write: {error.strerror}", where=str(path)) from error
-
-
-def _lock(stream: IO[str], path: Path) -> None:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise RunError("another process is writing this run", where=str(path)) from error
 
 
 def _differences(earlier: Mapping[str, object], now: Mapping[str, object]) -> str:

@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from apothecary.errors import RunError
+from apothecary.runs.confidence_panel import confidence_panel
 
 __all__ = ["ReportInput", "render", "write_report"]
 
@@ -91,6 +92,7 @@ def render(report: ReportInput, *, max_documents: int = 200) -> str:
         "policy": _policy(style, *scripts.values()),
         "style": style,
         "plain": _plain(shown, counts),
+        "confidence": confidence_panel(report.scores),
         "data": embed(data),
         **scripts,
     }

@@ -15,6 +15,7 @@ from typing import Generic, Literal, TypeVar
 from apothecary.documents import Document
 from apothecary.errors import AnswerError
 from apothecary.messages import EngineInfo, Failure, Flow, Outcome, Reply, Request
+from apothecary.tasks.ablation import Ablatable
 
 __all__ = [
     "Answer",
@@ -130,7 +131,8 @@ class Task:
     `prepare` binds settings (as given by a user, unchecked) and the engine that answers each step;
     it raises UsageError. `is_gold` says whether a document carries the annotation that `score`
     compares prediction records with. `table` lays a score out as rows of text, headings first. `fit`
-    turns recorded odds into a file of settings, for tasks that decide by thresholds.
+    turns recorded odds into a file of settings, for tasks that decide by thresholds; `ablation` is there
+    for tasks that ask by scenarios.
     """
 
     name: str
@@ -139,7 +141,8 @@ class Task:
     score: Callable[[Pairs, ScoreOptions], dict[str, object]]
     table: Callable[[Mapping[str, object]], Sequence[Sequence[str]]]
     steps: tuple[str, ...]
-    fit: Callable[[Pairs], dict[str, object]] | None = None
+    fit: Callable[[Pairs, float | None], dict[str, object]] | None = None
+    ablation: Ablatable | None = None
 
 
 def ask(step: Step[S, V], subjects: Sequence[S], describe: Callable[[S], str]) -> Flow[list[Answer[V]]]:

@@ -107,7 +107,8 @@ class Schema:
     def without(self, scenarios: Sequence[str]) -> Schema:
         """The schema less some scenarios, each named ``template/scenario``.
 
-        Raises UsageError for one that there is not, and when a template is left without a positive or
+        Contradictions of relation types that nothing asserts any more go too. Raises UsageError for one that
+        there is not, and when a template is left without a positive or
         without a negative scenario.
         """
         named = {f"{template.name}/{each.id}" for template in self.templates for each in template.scenarios}
@@ -116,7 +117,11 @@ class Schema:
                 message = f"schema {self.name} has no scenario '{name}'"
                 raise UsageError(message, hint="write template/scenario")
         templates = tuple(_less(template, set(scenarios)) for template in self.templates)
-        return replace(self, templates=templates)
+        asserted = {relation for template in templates for relation in template.relations}
+        groups = (tuple(name for name in group if name in asserted) for group in self.contradictions)
+        return replace(
+            self, templates=templates, contradictions=tuple(group for group in groups if len(group) > 1)
+        )
 
     def to_toml(self) -> str:
         """The schema as `load_schema` reads it; comments of the file it came from are not in it."""

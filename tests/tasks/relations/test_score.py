@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from apothecary.documents import Argument, Concept, Document, Mention, Relation, Span
 from apothecary.errors import DataError, FormatError, UsageError
+from apothecary.formats.inputs import read_gold
 from apothecary.metrics.counts import Counts, total
 from apothecary.tasks.relations.evaluators import bare_id, gold_relations
 from apothecary.tasks.relations.score import EVALUATORS, document_counts, error_row, errors, score
@@ -139,6 +140,29 @@ def test_undirected_pairs_match_either_way_round() -> None:
     assert set(evaluate(gold, *reverse).values()) == {Counts(1, 1, 1)}
     both = [relation(side("z"), side("x"), "Bind"), relation(side("x"), side("z"), "Bind")]
     assert evaluate(gold, *both)["concept"] == Counts(0, 1, 2)
+
+
+def test_a_record_says_which_further_types_have_no_direction() -> None:
+    gold = document("1", [mention("x", "A", "1"), mention("y", "B", "2")], [("own", "1", "2")])
+    record: Record = {"relations": [relation(side("y"), side("x"), "own")]}
+    found: Any = [score([(gold, record | more)], resamples=2) for more in ({}, {"undirected": ["own"]})]
+    assert [result["evaluators"]["string_pair"]["micro"]["f1"] for result in found] == [0.0, 1.0]
+    assert [result["undirected"] for result in found] == [[], ["own"]]
+    assert errors(gold, record | {"undirected": ["own"]}) == []
+
+
+@pytest.mark.parametrize("type_", ["CID", "chem_gene:affects^binding"])
+def test_no_record_takes_the_direction_from_a_type_that_has_one(type_: str) -> None:
+    gold = document("1", [mention("x", "Chemical", "1"), mention("y", "Gene", "2")], [(type_, "1", "2")])
+    turned = relation(side(ids=("2",)), side(ids=("1",)), type_)
+    result: Any = score([(gold, {"relations": [turned], "undirected": [type_]})], resamples=2)
+    assert (result["evaluators"]["concept"]["micro"]["tp"], result["undirected"]) == (0, [])
+
+
+@pytest.mark.parametrize("undirected", ["Bind", [1], None, {}])
+def test_undirected_types_that_are_no_names_are_refused(undirected: object) -> None:
+    with pytest.raises(FormatError, match="document 1: undirected is not a list of strings"):
+        score([(GOLD, {"relations": [], "undirected": undirected})], resamples=1)
 
 
 def test_flagged_wrong_predictions_are_excused_on_request_alone() -> None:
@@ -358,6 +382,18 @@ def test_every_pair_of_concepts_gives_the_known_floor(
     assert (result["documents"], result["gold_pairs"], floor["recall"]) == (500, gold_pairs, 1.0)
     assert floor["precision"] == pytest.approx(precision, abs=0.0005)
     assert floor["f1"] == pytest.approx(f1, abs=0.002)
+
+
+@pytest.mark.skipif(not (DATA / "chemdisgene_dev").is_dir(), reason="shared/data/chemdisgene_dev is absent")
+def test_the_folder_of_chemdisgene_is_gold_and_scores_to_one_against_itself() -> None:
+    def row(each: Relation) -> Record:
+        return relation(side(ids=(each.argument("head"),)), side(ids=(each.argument("tail"),)), each.type)
+
+    gold = read_gold(DATA / "chemdisgene_dev")
+    pairs = [(document, {"relations": list(map(row, document.relations))}) for document in gold]
+    result: Any = score(pairs, resamples=2)
+    assert (result["documents"], result["gold_pairs"], result["undirected"]) == (150, 1052, [])
+    assert {table["micro"]["f1"] for table in result["evaluators"].values()} == {1.0}
 
 
 # Hostile records

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from apothecary.errors import FormatError
-from apothecary.tasks.relations.thresholds import NEVER, Thresholds, read_thresholds
+from apothecary.tasks.relations.thresholds import NEVER, Thresholds, find_thresholds, read_thresholds
 
 
 def thresholds(tmp_path: Path, entry: object) -> Thresholds:
@@ -38,6 +38,15 @@ def test_the_bounds_of_a_band_are_sure_and_null_is_open(tmp_path: Path) -> None:
     assert [found.unsure("CID", odds) for odds in (-1, -0.9, 1.9, 2)] == [False, True, True, False]
     assert found.unsure("open", 1e8)
     assert not found.unsure("other", 0.0)
+
+
+def test_a_replayed_run_has_the_thresholds_of_the_engine_that_answered_it(tmp_path: Path) -> None:
+    engines = {"relations.pairs": {"name": "pocket"}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"identity": {"engines": engines}}))
+    replayed = find_thresholds("", f"replay:{tmp_path}", "")
+    assert replayed == find_thresholds("", "pocket", "")
+    assert replayed.pairs
+    assert find_thresholds("", f"replay:{tmp_path / 'none'}", "").pairs == {}
 
 
 @pytest.mark.parametrize(

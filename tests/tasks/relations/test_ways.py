@@ -208,10 +208,36 @@ def test_an_undirected_template_asks_about_two_concepts_once(tmp_path: Path) -> 
     for directed, count in (("true", 2), ("false", 1)):
         schema = tmp_path / f"{directed}.toml"
         schema.write_text(text + "[[templates]]" + template + f"directed = {directed}\n")
-        _, asked = run(
+        extraction, asked = run(
             lambda r: Reply("0") if r.step == "relations.pairs" else together(r), schema=str(schema)
         )
         assert steps(asked)["pairs"] == count
+        assert extraction.record is not None
+        assert extraction.record["undirected"] == ([] if directed == "true" else ["Raises"])
+
+
+@pytest.mark.parametrize(
+    ("code", "types"), [("A", ["Lowers", "Helps"]), ("C", ["Lowers"]), ("B", ["Lowers"])]
+)
+def test_a_code_of_two_relation_types_asserts_both_also_by_odds(
+    tmp_path: Path, code: str, types: list[str]
+) -> None:
+    schema = tmp_path / "two.toml"
+    line = (
+        '  {id = "c", polarity = "positive", principle = 4, text = "m", code = "C", relations = ["Lowers"]},'
+    )
+    schema.write_text(TWO_WAYS.replace('  {id = "y"', f'{line}\n  {{id = "y"'))
+
+    def answer(request: Request) -> Outcome:
+        here = "Chemical: Druga\nDisease: rash" in request.messages[-1].content
+        if request.step != "relations.pairs":
+            return together(request)
+        if request.constraint != Choices(("C", "A", "B")) or not here:
+            return Reply("B" if "lower" in str(request.messages) else "0")
+        return Reply(code, logprobs={"C": -1.5, "A": -1.0, "B": -1.1})
+
+    extraction, _ = run(answer, schema=str(schema))
+    assert [row["type"] for row in rows(extraction, "relations")] == types
 
 
 def test_votes_stand_for_odds() -> None:

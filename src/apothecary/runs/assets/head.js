@@ -83,7 +83,7 @@ function showHead() {
   if (left > 0) notice(`This page shows the first ${count(DOCUMENTS.length)} of ${plural(DATA.counts.documents, "document")}; the other ${count(left)} are in predictions.jsonl.`);
   const figures = figuresOf(DATA.scores);
   const wide = !matchMedia("(max-width: 760px)").matches;
-  $("panels").append(...[
+  $("panels").prepend(...[
     figures.length && folded(scoreTitle(figures), () => element("div", { class: "scores" }, ...figures.map(scoreCard)), wide && figures.length <= 4),
     folded("What it took", () => costTable(ledger)),
     folded("Where it comes from", () => element("pre", { tabindex: 0 }, JSON.stringify(manifest, null, 2))),

@@ -12,6 +12,11 @@ ids, to the ids of every gold mention of a type fit for that side (`SIDES`) whos
 whose part, equals one of its strings. Ids compare without the prefixes ``MESH:``, ``OMIM:`` and
 ``NCBIGene:``. Ids that a prediction gives are taken as they are, in the document or not.
 
+A pair of a relation type is compared unordered, (a, b) being (b, a), when the type is one of BioRED's
+(`UNDIRECTED`), or when the prediction record of the document lists it under ``undirected``, as a run does for
+the templates of its schema that are not directed. Types whose two sides differ in kind (`SIDES`) are always
+ordered, so no record can soften the comparison on CDR or ChemDisGene.
+
 Example. Gold: aspirin (D001241), also called ASA, induces ulcer (D014456). Predicted: ASA -> ulcer and
 ASA -> ulcers, where "ulcers" is no gold mention. Right, wrong and missing are 1, 1, 0 under ``concept``;
 1, 0, 0 under ``concept_mapped``; 1, 1, 1 under ``string_pair`` (aspirin -> ulcer is missing); 1, 1, 0 under
@@ -36,7 +41,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from apothecary.documents import Document
-from apothecary.errors import DataError
+from apothecary.errors import DataError, FormatError
 from apothecary.metrics.counts import Counts, of_sets
 
 __all__ = [
@@ -54,6 +59,7 @@ __all__ = [
     "linked_ids",
     "normalised",
     "string_pair_counts",
+    "undirected_types",
 ]
 
 SIDES: Mapping[str, tuple[str, str]] = {
@@ -77,7 +83,7 @@ UNDIRECTED = frozenset(
         "Positive_Correlation",
     }
 )
-"""Relation types (BioRED) whose two sides are interchangeable: their pairs are compared unordered."""
+"""The relation types of BioRED, none of which has a direction although the files have two columns."""
 
 PREFIXES = ("mesh:", "omim:", "ncbigene:")
 UNLINKED = frozenset({"", "-", "-1"})
@@ -110,13 +116,19 @@ class GoldRelations:
     """What the evaluators need of a gold document.
 
     `pairs` holds the id pairs of each relation type, `names` the original texts of each id,
-    `named` the ids that a (mention type, string) may stand for; the type `ANY` joins all types.
+    `named` the ids that a (mention type, string) may stand for; the type `ANY` joins all types;
+    `undirected` the relation types whose pairs are compared unordered: these stand sorted in `pairs`.
     """
 
     document_id: str
     pairs: Mapping[str, frozenset[Pair]]
     names: Mapping[str, frozenset[str]]
     named: Mapping[tuple[str, str], frozenset[str]]
+    undirected: frozenset[str] = UNDIRECTED
+
+    def comparable(self, type_: str, heads: Iterable[str], tails: Collection[str]) -> frozenset[Pair]:
+        """Every pair of a head and a tail, in the order in which pairs of that type are compared."""
+        return _product(heads, tails, sort=type_ in self.undirected)
 
     def strings(self, identifier: str) -> frozenset[str]:
         """The normalised texts of an id; the id itself when no mention carries it."""
@@ -124,7 +136,7 @@ class GoldRelations:
 
     def string_pairs(self, type_: str, pair: Pair) -> frozenset[Pair]:
         """Every pair of strings that names an id pair."""
-        return _product(type_, self.strings(pair[0]), self.strings(pair[1]))
+        return self.comparable(type_, self.strings(pair[0]), self.strings(pair[1]))
 
     def mapped_ids(self, prediction: Prediction) -> tuple[frozenset[str], frozenset[str]]:
         """The ids of head and tail; empty for a side that maps to none."""
@@ -133,7 +145,7 @@ class GoldRelations:
 
     def predicted_string_pairs(self, prediction: Prediction) -> frozenset[Pair]:
         """Every pair of a head string and a tail string."""
-        return _product(prediction.type, self._texts(prediction.head), self._texts(prediction.tail))
+        return self.comparable(prediction.type, self._texts(prediction.head), self._texts(prediction.tail))
 
     def _ids(self, side: Side, mention_type: str) -> frozenset[str]:
         if side.ids:
@@ -184,8 +196,23 @@ def linked_ids(identifiers: Iterable[str]) -> frozenset[str]:
     return frozenset(map(bare_id, identifiers)) - UNLINKED
 
 
-def gold_relations(document: Document) -> GoldRelations:
-    """Index the gold of a document.
+def undirected_types(document_id: str, record: Mapping[str, object] | None) -> frozenset[str]:
+    """The relation types that are compared unordered in a document, given its prediction record.
+
+    Raises FormatError when its ``undirected`` is no list of strings.
+    """
+    named = [] if record is None else record.get("undirected", [])
+    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+        raise FormatError(
+            "undirected is not a list of strings",
+            where=f"document {document_id}",
+            hint='write "undirected": ["Bind"]',
+        )
+    return UNDIRECTED | {each for each in named if each.partition(":")[0] not in SIDES}
+
+
+def gold_relations(document: Document, undirected: frozenset[str] = UNDIRECTED) -> GoldRelations:
+    """Index the gold of a document; `undirected` as `undirected_types` gives it.
 
     An argument counts under each vocabulary id of its concept. An id that says "not linked" stays a
     gold item that no prediction can reach. Raises DataError for a relation without one head and one tail.
@@ -201,9 +228,10 @@ def gold_relations(document: Document) -> GoldRelations:
                 named.setdefault((type_, normalised(text)), set()).update(ids)
     return GoldRelations(
         document.id,
-        pairs=_gold_pairs(document),
+        pairs=_gold_pairs(document, undirected),
         names={key: frozenset(texts) for key, texts in names.items()},
         named={key: frozenset(ids) for key, ids in named.items()},
+        undirected=undirected,
     )
 
 
@@ -218,7 +246,7 @@ def concept_outcomes(gold: GoldRelations, predictions: Iterable[Prediction]) -> 
             heads, tails = gold.mapped_ids(prediction)
             if not heads or not tails:
                 unmapped[prediction] = (heads, tails)
-            for pair in _product(type_, heads, tails):
+            for pair in gold.comparable(type_, heads, tails):
                 predicted.setdefault(pair, []).append(prediction)
         outcomes[type_] = ConceptOutcome(gold.pairs.get(type_, frozenset()), predicted, unmapped)
     return outcomes
@@ -261,7 +289,7 @@ def cluster_overlap_counts(
     return counts
 
 
-def _gold_pairs(document: Document) -> dict[str, frozenset[Pair]]:
+def _gold_pairs(document: Document, undirected: frozenset[str]) -> dict[str, frozenset[Pair]]:
     ids = {concept.id: concept.ids or (concept.id,) for concept in document.concepts}
     pairs: dict[str, set[Pair]] = {}
     for relation in document.relations:
@@ -273,16 +301,15 @@ def _gold_pairs(document: Document) -> dict[str, frozenset[Pair]]:
                 where=f"document {document.id}",
                 hint="the relations score compares pairs; give every relation a head and a tail",
             ) from None
-        product = _product(relation.type, map(bare_id, ids[head]), [bare_id(each) for each in ids[tail]])
-        pairs.setdefault(relation.type, set()).update(product)
+        sides = [bare_id(each) for each in ids[head]], [bare_id(each) for each in ids[tail]]
+        found = _product(*sides, sort=relation.type in undirected)
+        pairs.setdefault(relation.type, set()).update(found)
     return {type_: frozenset(members) for type_, members in pairs.items()}
 
 
-def _product(type_: str, heads: Iterable[str], tails: Collection[str]) -> frozenset[Pair]:
+def _product(heads: Iterable[str], tails: Collection[str], *, sort: bool) -> frozenset[Pair]:
     pairs = ((head, tail) for head in heads for tail in tails)
-    if type_ in UNDIRECTED:
-        return frozenset((min(pair), max(pair)) for pair in pairs)
-    return frozenset(pairs)
+    return frozenset((min(pair), max(pair)) for pair in pairs) if sort else frozenset(pairs)
 
 
 def _by_type(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:

@@ -21,7 +21,6 @@ from apothecary.errors import FormatError, UsageError
 from apothecary.metrics.counts import Counts, by_label, macro, total
 from apothecary.metrics.tables import micro_and_types
 from apothecary.tasks.relations.evaluators import (
-    UNDIRECTED,
     ConceptOutcome,
     GoldRelations,
     Pair,
@@ -33,6 +32,7 @@ from apothecary.tasks.relations.evaluators import (
     linked_ids,
     normalised,
     string_pair_counts,
+    undirected_types,
 )
 
 __all__ = [
@@ -82,6 +82,7 @@ def score(
     `broader="drop"` removes predictions with a side flagged as broader before anything is scored.
     `excuse_broader` reproduces the released scorer, which forgives such predictions when they are wrong; it
     changes ``cluster_overlap`` alone. `list_errors` adds every error of every document under ``errors``.
+    ``undirected`` lists the relation types that were compared unordered (see `evaluators`).
     Raises FormatError naming document, index and field of a malformed prediction, DataError for
     gold relations that are no pairs, UsageError for an unknown `broader`.
     """
@@ -89,14 +90,15 @@ def score(
         raise UsageError(f"broader is {broader!r}", hint="use keep or drop")
     rows: dict[str, list[Mapping[str, Counts]]] = {name: [] for name in EVALUATORS}
     listing: list[dict[str, object]] = []
+    unordered: set[str] = set()
     predicted_documents = gold_pairs = 0
     for document, record in pairs:
-        gold = gold_relations(document)
-        predictions = [] if record is None else read_predictions(document.id, record)
+        gold, predictions = _read(document, record)
         if broader == "drop":
             predictions = [each for each in predictions if not (each.head.broader or each.tail.broader)]
         for name, counts in document_counts(gold, predictions, excuse_broader=excuse_broader).items():
             rows[name].append(counts)
+        unordered |= gold.undirected & rows["concept"][-1].keys()
         if list_errors:
             listing += [error_row(each) for each in _errors(gold, predictions)]
         predicted_documents += record is not None
@@ -106,6 +108,7 @@ def score(
         "documents": len(rows["concept"]),
         "predicted_documents": predicted_documents,
         "gold_pairs": gold_pairs,
+        "undirected": sorted(unordered),
         "settings": {
             "excuse_broader": excuse_broader,
             "broader": broader,
@@ -130,8 +133,7 @@ def document_counts(
 
 def errors(document: Document, record: Record | None) -> list[RelationError]:
     """Every error of a document under ``concept``, sorted. Raises as `score`."""
-    predictions = [] if record is None else read_predictions(document.id, record)
-    return _errors(gold_relations(document), predictions)
+    return _errors(*_read(document, record))
 
 
 def error_row(error: RelationError) -> dict[str, object]:
@@ -147,6 +149,7 @@ def read_predictions(document_id: str, record: Record) -> list[Prediction]:
     relations = record.get("relations")
     if not isinstance(relations, list):
         raise _wrong(document_id, "relations", "is missing or not a list")
+    unordered = undirected_types(document_id, record)
     found: dict[Prediction, None] = {}
     for index, relation in enumerate(relations):
         place = f"relations[{index}]"
@@ -156,10 +159,15 @@ def read_predictions(document_id: str, record: Record) -> list[Prediction]:
         if not isinstance(type_, str) or not type_:
             raise _wrong(document_id, f"{place}.type", "is missing or not a string")
         sides = [_side(document_id, f"{place}.{role}", relation.get(role)) for role in ("head", "tail")]
-        if type_ in UNDIRECTED:
+        if type_ in unordered:
             sides.sort(key=lambda side: (sorted(side.texts), sorted(side.ids)))
         found[Prediction(type_, *sides)] = None
     return list(found)
+
+
+def _read(document: Document, record: Record | None) -> tuple[GoldRelations, list[Prediction]]:
+    gold = gold_relations(document, undirected_types(document.id, record))
+    return gold, [] if record is None else read_predictions(document.id, record)
 
 
 def _side(document_id: str, place: str, side: object) -> Side:

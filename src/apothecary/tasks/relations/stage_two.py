@@ -92,14 +92,17 @@ def _sure(answer: Answer[Decision], probability: float) -> bool:
 
 
 def _accepted(pair: Pair, decision: Decision, bound: Bound) -> tuple[str, ...]:
-    """The relation types that an answer asserts: those of its code, or the likeliest if likely enough."""
+    """The relation types that an answer asserts: those of its code, or the likeliest if likely enough.
+
+    Where the code itself asserts the likeliest with others, these too if they are likely enough.
+    """
     if decision.log_odds is None or bound.settings.decide == "argmax":
         return pair.template.asserted_by(decision.code)
     odds, needed = decision.log_odds, bound.thresholds.pairs
-    best = max(odds.values())
-    # Relation types that share all their codes share their odds, and stand or fall together.
-    likely = [name for name in odds if odds[name] == best and best >= needed.get(name, 0.0)]
-    return tuple(name for name in likely if not bound.thresholds.unsure(name, best))
+    best = max(odds, key=lambda name: odds[name])
+    coded = pair.template.asserted_by(decision.code)
+    likely = [name for name in (coded if best in coded else (best,)) if odds[name] >= needed.get(name, 0.0)]
+    return tuple(name for name in likely if not bound.thresholds.unsure(name, odds[name]))
 
 
 def _candidate(pair: Pair, decision: Decision | None, name: str, bound: Bound) -> dict[str, object]:
@@ -113,6 +116,7 @@ def _candidate(pair: Pair, decision: Decision | None, name: str, bound: Bound) -
     if decision and decision.log_odds:
         odds = decision.log_odds[name]
         row["log_odds"] = round(odds, 4)
+        row["confidence"] = round(bound.thresholds.probability(name, odds), 4)
         if bound.thresholds.unsure(name, odds):
             row["unsure"] = True
     return row

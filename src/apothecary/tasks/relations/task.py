@@ -17,6 +17,7 @@ question for each pair of concepts and template. Departures beyond those of `tag
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -28,14 +29,16 @@ from apothecary.messages import Choices, EngineInfo, Flow, JsonSchema, Outcome, 
 from apothecary.tasks.flow import Extraction, Job, Pairs, ScoreOptions, Task
 from apothecary.tasks.linking import load_linking
 from apothecary.tasks.prompting import SYSTEM, prompt_digest
+from apothecary.tasks.relations.ablation import ABLATION
 from apothecary.tasks.relations.bound import Bound, Notes, Settings
+from apothecary.tasks.relations.confidence import confidence_report
 from apothecary.tasks.relations.fit import fit
 from apothecary.tasks.relations.novelty import NOVELTY, NOVELTY_PROMPT, with_novelty
 from apothecary.tasks.relations.score import score
 from apothecary.tasks.relations.stage_one import MENTIONS, annotated, find_concepts
 from apothecary.tasks.relations.stage_two import find_relations
 from apothecary.tasks.relations.steps import NAMES, NAMES_PROMPT, PAIRS, PAIRS_PROMPT
-from apothecary.tasks.relations.thresholds import NEVER, find_thresholds
+from apothecary.tasks.relations.thresholds import find_thresholds
 from apothecary.tasks.relations.together import (
     NAMES_TOGETHER,
     NAMES_TOGETHER_PROMPT,
@@ -70,6 +73,7 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
     record["links"] = list(notes.links)
     record["candidates"] = notes.candidates
     record["unsure"] = sum("unsure" in row for row in notes.candidates)
+    record["undirected"] = sorted({n for t in bound.schema.templates if not t.directed for n in t.relations})
     record["conflicts"] = [asdict(conflict) for conflict in notes.conflicts]
     record["repairs"] = notes.repairs
     record["incomplete"] = sorted({problem.step for problem in notes.problems})
@@ -135,6 +139,8 @@ def _prepare(given: Mapping[str, object], engines: Mapping[str, EngineInfo]) -> 
         "origin": thresholds.origin,
         "pairs": _finite(thresholds.pairs),
         "names": _finite(thresholds.names),
+        "calibration": {name: list(line) for name, line in thresholds.calibration.items()},
+        "abstain": {name: [_or_null(odds) for odds in band] for name, band in thresholds.abstain.items()},
     }
     return Job(
         flows={"extract": partial(_extract, bound=bound)},
@@ -170,7 +176,11 @@ def _steps(settings: Settings) -> tuple[str, ...]:
 
 
 def _finite(table: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if value == NEVER else value for name, value in table.items()}
+    return {name: _or_null(value) for name, value in table.items()}
+
+
+def _or_null(odds: float) -> float | None:
+    return odds if math.isfinite(odds) else None
 
 
 def _rehearse(request: Request, schema: Schema) -> Outcome:
@@ -190,14 +200,17 @@ def _rehearse(request: Request, schema: Schema) -> Outcome:
 
 
 def _score(pairs: Pairs, options: ScoreOptions) -> dict[str, object]:
-    return score(
-        pairs,
+    held = list(pairs)
+    found = score(
+        held,
         broader=options.broader,
         excuse_broader=options.excuse_broader,
         seed=options.seed,
         resamples=options.resamples,
         list_errors=options.list_errors,
     )
+    confidence = confidence_report(held)
+    return found | ({"confidence": confidence} if confidence else {})
 
 
 TASK = Task(
@@ -208,4 +221,5 @@ TASK = Task(
     table=evaluator_table,
     steps=STEPS,
     fit=fit,
+    ablation=ABLATION,
 )

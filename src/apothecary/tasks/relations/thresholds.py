@@ -58,9 +58,13 @@ EVEN = Thresholds({}, {})
 
 
 def find_thresholds(path: str, engine: str, prompts: str) -> Thresholds:
-    """Those of a user's file, else the shipped ones of this engine and these prompts, else even odds."""
+    """Those of a user's file, else the shipped ones of this engine and these prompts, else even odds.
+
+    A replayed run has the thresholds of the engine that answered it: the odds are that engine's.
+    """
     if path:
         return read_thresholds(Path(path))
+    engine = _answered_by(engine)
     text = files("apothecary.tasks.relations").joinpath("thresholds.json").read_text(encoding="utf-8")
     for entry in json.loads(text)["fitted"]:
         # A pocket model reads no prompt; alone or before another engine it needs the same odds.
@@ -68,6 +72,18 @@ def find_thresholds(path: str, engine: str, prompts: str) -> Thresholds:
         if (entry["engine"] == engine and entry["prompts"] == prompts) or reads_none:
             return _thresholds(entry, f"shipped: {entry['fitted_on']}", "thresholds.json")
     return EVEN
+
+
+def _answered_by(engine: str) -> str:
+    """The engine of the pairs of a replayed run, as its manifest names it; any other engine is itself."""
+    if not engine.startswith("replay:"):
+        return engine
+    try:
+        text = Path(engine.removeprefix("replay:"), "manifest.json").read_text(encoding="utf-8")
+        return str(json.loads(text)["identity"]["engines"]["relations.pairs"]["name"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        # A folder without a manifest is refused where the replay is opened.
+        return engine
 
 
 def read_thresholds(path: Path) -> Thresholds:
