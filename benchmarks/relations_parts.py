@@ -19,7 +19,7 @@ from apothecary.formats import pubtator
 from apothecary.runs.extract import Summary
 from apothecary.runs.folder import read_lines
 from apothecary.tasks.relations.score import score
-from apothecary.tasks.schema import Schema, load_schema
+from apothecary.tasks.schema import load_schema
 from apothecary.training.examples import load
 from apothecary.training.settings import read_settings
 
@@ -28,13 +28,12 @@ __all__ = [
     "Corpus",
     "all_pairs",
     "corpora",
-    "f1_of",
     "pairs_of",
     "predictions",
     "run",
     "sample",
     "scored",
-    "written",
+    "training",
 ]
 
 WORK = ROOT / "runs" / "benchmark-relations"
@@ -68,7 +67,7 @@ def corpora() -> tuple[Corpus, ...]:
             "cdr/dev",
             "cdr",
             _read(held, cdr.CORPUS.read, "cdr"),
-            _read(held, cdr.CORPUS.read, "cdr", "train"),
+            list(training()),
         ),
         _corpus(
             "biored/dev",
@@ -80,6 +79,12 @@ def corpora() -> tuple[Corpus, ...]:
             "chemdisgene_dev", "chemdisgene", [known[name] for name in sorted(judged & known.keys())], rest
         ),
     )
+
+
+@cache
+def training() -> tuple[Document, ...]:
+    """CDR's training part without held-out ids."""
+    return tuple(_read(HeldOut.read(DATA / "held_out.tsv"), cdr.CORPUS.read, "cdr", "train"))
 
 
 def _read(
@@ -185,13 +190,3 @@ def scored(documents: Iterable[Document], records: Mapping[str, Record]) -> Resu
             for kind, each in by_type.items()
         },
     }
-
-
-def f1_of(row: Record) -> float:
-    """The F1 of what `scored` gave."""
-    return number(mapping(row["f1"])["value"])
-
-
-def schema_of(corpus: Corpus) -> Schema:
-    """The schema of a corpus."""
-    return load_schema(corpus.schema)[0]
