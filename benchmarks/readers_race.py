@@ -179,7 +179,7 @@ def medline_pairs(parser: ModuleType, path: Path) -> Iterable[tuple[Fields, Fiel
         told = document.attributes
         yield (
             {
-                "titles": parts["title"],
+                "titles": parts.get("title", ""),
                 "abstracts": parts.get("abstract", ""),
                 "years": told.get("year", ""),
                 "DOIs": told.get("doi", ""),

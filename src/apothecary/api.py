@@ -31,11 +31,12 @@ from apothecary.runs.rehearsal import Estimate
 from apothecary.runs.rehearsal import estimate as estimate_run
 from apothecary.tasks import catalog
 from apothecary.tasks.ablation import Ablatable
-from apothecary.tasks.flow import ScoreOptions, Task
+from apothecary.tasks.flow import Pairs, ScoreOptions, Task
 
 __all__ = [
     "ExtractOptions",
     "ablate",
+    "compare",
     "count",
     "estimate",
     "extract",
@@ -156,6 +157,30 @@ def score(
     rows = read_predictions(Path(predictions), encoding=encoding)
     pairs = pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(predictions))
     return chosen.score(pairs, options or ScoreOptions())
+
+
+def compare(
+    task: str,
+    gold: str | Path,
+    predictions: str | Path,
+    against: str | Path,
+    *,
+    options: ScoreOptions | None = None,
+    encoding: str = "utf-8",
+) -> Mapping[str, Mapping[str, object]]:
+    """For each evaluator ``{"f1": {"value", "low", "high"}, "p"}``: F1 of one less that of the other.
+
+    Raises UsageError for a task whose predictions cannot be compared, else as `score`.
+    """
+    chosen = catalog.load(task)
+    if chosen.compare is None:
+        raise UsageError(f"predictions of {task} cannot be compared", hint="score each")
+
+    def pairs(path: str | Path) -> Pairs:
+        rows = read_predictions(Path(path), encoding=encoding)
+        return pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(path))
+
+    return chosen.compare(pairs(predictions), pairs(against), options or ScoreOptions())
 
 
 def fit(

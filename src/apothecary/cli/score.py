@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from apothecary.cli.options import Encoding, Json, Seed
 from apothecary.errors import UsageError
-
-if TYPE_CHECKING:
-    from apothecary.tasks.flow import Pairs, ScoreOptions
 
 __all__ = ["score"]
 
@@ -50,8 +47,6 @@ def score(
 
     if broader not in ("keep", "drop"):
         raise UsageError(f"'{broader}' is neither keep nor drop", where="--broader")
-    if against is not None and task != "relations":
-        raise UsageError(f"predictions of {task} cannot be compared", where="--against", hint="score each")
     options = ScoreOptions(
         broader="drop" if broader == "drop" else "keep",
         excuse_broader=excuse_broader,
@@ -62,27 +57,15 @@ def score(
     result = api.score(task, gold, predictions, options=options, encoding=encoding)
     if against is not None:
         result["against"] = api.score(task, gold, against, options=options, encoding=encoding)
-        result["difference"] = _difference(gold, (predictions, against), options, encoding)
+        result["difference"] = api.compare(
+            task, gold, predictions, against, options=options, encoding=encoding
+        )
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
     print_table(catalog.load(task).table(result), title=f"{task}: {result['documents']} documents")
     if against is not None:
         print_table(_comparison_table(result), title=f"{predictions} and {against}")
-
-
-def _difference(
-    gold: Path, systems: tuple[Path, Path], options: ScoreOptions, encoding: str
-) -> dict[str, dict[str, object]]:
-    from apothecary.formats.inputs import read_gold
-    from apothecary.formats.predictions import pair_up, read_predictions
-    from apothecary.tasks.relations.compare import compare
-
-    def pairs(path: Path) -> Pairs:
-        rows = read_predictions(path, encoding=encoding)
-        return pair_up(read_gold(gold, encoding=encoding), rows, path=str(path))
-
-    return compare(pairs(systems[0]), pairs(systems[1]), options)
 
 
 def _comparison_table(result: Mapping[str, object]) -> list[list[str]]:

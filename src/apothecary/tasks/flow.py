@@ -131,8 +131,9 @@ class Task:
     `prepare` binds settings (as given by a user, unchecked) and the engine that answers each step;
     it raises UsageError. `is_gold` says whether a document carries the annotation that `score`
     compares prediction records with. `table` lays a score out as rows of text, headings first. `fit`
-    turns recorded odds into a file of settings, for tasks that decide by thresholds; `ablation` is there
-    for tasks that ask by scenarios.
+    turns recorded odds into a file of settings, for tasks that decide by thresholds; `compare`
+    tells for each evaluator by how much one set of predictions is better than another; `ablation` is
+    there for tasks that ask by scenarios.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Task:
     table: Callable[[Mapping[str, object]], Sequence[Sequence[str]]]
     steps: tuple[str, ...]
     fit: Callable[[Pairs, float | None], dict[str, object]] | None = None
+    compare: Callable[[Pairs, Pairs, ScoreOptions], Mapping[str, Mapping[str, object]]] | None = None
     ablation: Ablatable | None = None
 
 

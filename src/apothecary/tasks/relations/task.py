@@ -31,6 +31,7 @@ from apothecary.tasks.linking import load_linking
 from apothecary.tasks.prompting import SYSTEM, prompt_digest
 from apothecary.tasks.relations.ablation import ABLATION
 from apothecary.tasks.relations.bound import Bound, Notes, Settings
+from apothecary.tasks.relations.compare import compare
 from apothecary.tasks.relations.confidence import confidence_report
 from apothecary.tasks.relations.fit import fit
 from apothecary.tasks.relations.novelty import NOVELTY, NOVELTY_PROMPT, with_novelty
@@ -221,5 +222,6 @@ TASK = Task(
     table=evaluator_table,
     steps=STEPS,
     fit=fit,
+    compare=compare,
     ablation=ABLATION,
 )
