@@ -98,7 +98,11 @@ def test_equal_seeds_print_the_same(work: Path, capsys: pytest.CaptureFixture[st
         (["--predictions", "good.csv", "--against", "none.csv"], "relations", "none.csv: cannot be read"),
         (["--predictions", "good.csv", "--against", "bad.csv"], "relations", "bad.csv:2: 3 columns"),
         (["--predictions", "good.csv", "--against", "other.csv"], "relations", "other.csv:2: id 77 is not"),
-        (["--predictions", "good.csv", "--against", "poor.csv"], "mentions", "--against: predictions of"),
+        (
+            ["--predictions", "good.csv", "--against", "poor.csv"],
+            "mentions",
+            "predictions of mentions cannot be compared",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(

@@ -54,12 +54,13 @@ def score(
         seed=seed,
         list_errors=errors,
     )
-    result = api.score(task, gold, predictions, options=options, encoding=encoding)
+    compared: dict[str, object] = {}
     if against is not None:
-        result["against"] = api.score(task, gold, against, options=options, encoding=encoding)
-        result["difference"] = api.compare(
+        compared["difference"] = api.compare(
             task, gold, predictions, against, options=options, encoding=encoding
         )
+        compared["against"] = api.score(task, gold, against, options=options, encoding=encoding)
+    result = api.score(task, gold, predictions, options=options, encoding=encoding) | compared
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
