@@ -1,7 +1,7 @@
 """The relations task on development parts -> docs/results/relations.md.
 
     python -m benchmarks.relations                                    # everything: two hours on two cores
-    python -m benchmarks.relations --only tables --language-model ''  # floors and pocket models: minutes
+    python -m benchmarks.relations --only tables,ablations            # floors and pocket models: minutes
 
 No test part is read; held-out ids are dropped. Each part keeps its figures under runs/, the page is
 written when all are there. Replies of the language model stay in the reply cache: a second call is quick,
@@ -22,12 +22,17 @@ from benchmarks.relations_cost import measure_cost
 from benchmarks.relations_embedded import measure_embedded, ship
 from benchmarks.relations_page import write_page
 from benchmarks.relations_parts import WORK
-from benchmarks.relations_tables import measure_ablations, measure_tables
+from benchmarks.relations_tables import (
+    measure_ablations,
+    measure_language,
+    measure_language_ablations,
+    measure_tables,
+)
 
 from apothecary import __version__
 from apothecary.engines.cores import free_cores
 
-PARTS = ("tables", "ablations", "cost", "embedded")
+PARTS = ("tables", "ablations", "cost", "language", "language_ablations", "embedded")
 
 
 def parse() -> argparse.Namespace:
@@ -53,9 +58,11 @@ def main() -> None:
     known: Results = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     model, sample = given.language_model, given.sample
     measures: dict[str, Callable[[], Results]] = {
-        "tables": lambda: measure_tables(model, sample),
-        "ablations": lambda: measure_ablations(model, given.documents),
+        "tables": measure_tables,
+        "ablations": measure_ablations,
         "cost": lambda: measure_cost(given.cost_documents, model, sample),
+        "language": lambda: measure_language(model, sample),
+        "language_ablations": lambda: measure_language_ablations(model, 2 * sample),
         "embedded": lambda: measure_embedded(model, given.documents, given.fit_documents),
     }
     for part in given.only.split(","):

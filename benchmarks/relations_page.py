@@ -26,9 +26,12 @@ def write_page(known: Record) -> Path:
     names = mapping(fitted["names"]).get("names")
     slots = {
         "runs": "\n".join(told(name, mapping(mapping(part)["about"])) for name, part in known.items()),
-        "tables": "\n\n".join(corpus_table(name, mapping(each)) for name, each in parts["tables"].items()),
-        "ablations": ablation_table(mapping(parts["ablations"]["pocket"])),
-        "language_ablations": language_ablations(mapping(parts["ablations"].get("language"))),
+        "tables": "\n\n".join(
+            corpus_table(name, mapping(each), mapping(parts["language"][name]))
+            for name, each in parts["tables"].items()
+        ),
+        "ablations": ablation_table(parts["ablations"]),
+        "language_ablations": language_ablations(parts["language_ablations"]),
         "cost": "\n\n".join(cost_table(name, mapping(parts["cost"][name])) for name in REFERENCE),
         "cost_model": cost_model(mapping(parts["cost"].get("embedded"))),
         "embedded": embedded_table(embedded),
@@ -82,11 +85,11 @@ def scores_of(row: Record) -> list[str]:
     return [percent(found["precision"]), percent(found["recall"]), with_interval(found["f1"])]
 
 
-def corpus_table(name: str, found: Record) -> str:
+def corpus_table(name: str, found: Record, language: Record) -> str:
     """The methods on one corpus, and F1 by relation type of the pocket models with gold mentions."""
     rows = []
     by_type: Mapping[str, object] = {}
-    for method, row in mapping(found["rows"]).items():
+    for method, row in (*mapping(found["rows"]).items(), *language.items()):
         row = mapping(row)
         lost = f"{int(number(row['failed']))} / {int(number(row['problems']))}" if "failed" in row else ""
         rows.append([method, str(row["documents"]), *scores_of(row), lost])

@@ -26,11 +26,11 @@ from apothecary.tasks.relations.compare import compare
 from apothecary.tasks.relations.fit import fit
 from apothecary.tasks.schema import load_schema
 
-__all__ = ["measure_ablations", "measure_tables"]
+__all__ = ["measure_ablations", "measure_language", "measure_language_ablations", "measure_tables"]
 
 
-def measure_tables(language_model: str, size: int) -> Results:
-    """For each corpus: the floor, the pocket models with gold mentions and end to end, the language model."""
+def measure_tables() -> Results:
+    """For each corpus: the floor, the pocket models with gold mentions and end to end."""
     found: Results = {}
     for corpus in corpora():
         documents = corpus.documents
@@ -43,8 +43,6 @@ def measure_tables(language_model: str, size: int) -> Results:
                 documents, crossed(corpus, documents, {"schema": corpus.schema}, "whole")
             ),
         }
-        if language_model:
-            rows |= language_rows(corpus, language_model, size)
         found[corpus.name] = {"documents": len(documents), "rows": rows}
         print(json.dumps(found[corpus.name], indent=1), flush=True)
     return found
@@ -74,6 +72,15 @@ def crossed(
     return found
 
 
+def measure_language(engine: str, size: int) -> Results:
+    """For each corpus: the language model on a sample."""
+    found: Results = {}
+    for corpus in corpora():
+        found[corpus.name] = language_rows(corpus, engine, size)
+        print(json.dumps(found[corpus.name], indent=1), flush=True)
+    return found
+
+
 def language_rows(corpus: Corpus, engine: str, size: int) -> Results:
     """The language model on a sample: the code that it writes decides. The floor of the sample is beside."""
     documents = sample(corpus, size)
@@ -95,19 +102,16 @@ def language_rows(corpus: Corpus, engine: str, size: int) -> Results:
     return rows
 
 
-def measure_ablations(language_model: str, size: int) -> Results:
-    """What names, broader and narrower, and decoy labels are worth: paired differences on CDR."""
-    corpus = corpora()[0]
-    documents = corpus.documents
+def measure_ablations() -> Results:
+    """What joining names and the dictionary are worth with the pocket models: paired differences on CDR."""
+    documents = corpora()[0].documents
     pocket: dict[str, dict[str, object]] = {
         "as shipped": {},
         "names joined by no model": {"names": "none"},
         "no dictionary": {"vocabulary": "none"},
         "no dictionary, names joined by no model": {"vocabulary": "none", "names": "none"},
     }
-    found: Results = {"pocket": ablated(documents, "pocket", pocket)}
-    if language_model:
-        found["language"] = {"engine": language_model, **language_ablations(corpus, language_model, size)}
+    found = ablated(documents, "pocket", pocket)
     print(json.dumps(found, indent=1), flush=True)
     return found
 
@@ -127,8 +131,9 @@ def ablated(documents: Sequence[Document], engine: str, ways: Mapping[str, Mappi
     return {"documents": len(documents), "rows": rows}
 
 
-def language_ablations(corpus: Corpus, engine: str, size: int) -> Results:
+def measure_language_ablations(engine: str, size: int) -> Results:
     """With a language model: broader concepts dropped or kept, and mentions with and without decoy labels."""
+    corpus = corpora()[0]
     documents = sample(corpus, size)
     names = f"mentions=pocket,{engine}"
     argmax: dict[str, object] = {"decide": "argmax", "batch": 20}
@@ -137,7 +142,7 @@ def language_ablations(corpus: Corpus, engine: str, size: int) -> Results:
         "names joined by rules alone": {**argmax, "names": "none"},
         "broader concepts asked about too": {**argmax, "broader": "keep"},
     }
-    found = ablated(documents, names, ways)
+    found = {"engine": engine, **ablated(documents, names, ways)}
     bare = WORK / "no-decoys.toml"
     bare.write_text(_without_decoys(corpus.schema))
     for name, schema in (("with decoy labels", corpus.schema), ("without decoy labels", str(bare))):
