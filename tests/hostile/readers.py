@@ -30,6 +30,7 @@ from apothecary.formats import (
     records,
     text,
 )
+from apothecary.formats.foreign import read_foreign
 from apothecary.messages import Message, Request
 from apothecary.networks.description import read_description
 from apothecary.runs.fetch import read_ids
@@ -317,6 +318,11 @@ def _ledger(path: Path) -> Iterable[object]:
     return [Ledger.from_record(found, where="ledger").total] if found is not None else []
 
 
+_TABLE = 'id,type,head,tail,head_id,confidence\n10,CID,"Zyz, xq",tremor,D1|D2,0.5\n10,CID,b,c,,\n'
+_RELEASED = (
+    "zyzx|Chemical|0|[0, 1]|500|_|induce|tremor|Disease|0|[3, 4]|1|H|$|10\n"
+    "zyzx|Chemical|1|[2, 3]|500|_|induce|tremor|Disease|0|[3, 4]|1|_|$|10\n"
+)
 _GOLD = _PUBTATOR.encode()
 _FILES = dict.fromkeys(("e.onnx", "t.json", "h.onnx"), b"x")
 _LINKS = b"10\tchem_disease:x\tMESH:D1\tMESH:D2\n"
@@ -331,6 +337,8 @@ READERS: tuple[Reader, ...] = (
     Reader("medline_gz", "m.xml.gz", gzip.compress(_MEDLINE.encode(), mtime=0), medline.read, True),
     Reader("jats", "a.nxml", _JATS.encode(), jats.read, True),
     Reader("predictions", "p.jsonl", _json(_RECORD), lambda path: predictions.read_predictions(path).items()),
+    Reader("table of relations", "p.csv", _TABLE.encode(), read_foreign),
+    Reader("released rows", "re.csv", _RELEASED.encode(), read_foreign),
     Reader("held_out", "h.tsv", b"set\tid\ncdr\t10\n", lambda path: HeldOut.read(path).sets.items()),
     Reader("drugcomb", "d.jsonl", _json(_DRUGCOMB), drugcomb.read_rows),
     Reader(

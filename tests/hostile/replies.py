@@ -18,6 +18,10 @@ from apothecary.tasks.answers import choice_answer, json_answer, line_answer, sp
 from apothecary.tasks.flow import Extraction
 from apothecary.tasks.relations.clusters import concepts_of, group_by_rule
 from apothecary.tasks.relations.steps import NAMES, PAIRS, NamePair, Pair
+from apothecary.tasks.relations.together import NAMES_TOGETHER, PAIRS_TOGETHER
+from apothecary.tasks.relations.whole import whole_step
+from apothecary.tasks.scenarios_draft import Wish
+from apothecary.tasks.scenarios_model import read_draft
 from apothecary.tasks.schema import load_schema
 from apothecary.tasks.tagging import tagging_step, windows
 
@@ -48,6 +52,9 @@ def probed(text: bytes, status: int = 200) -> Dialect:
         return probe(client, Connection("http://127.0.0.1:9/v1", "m", patience=patience))
 
 
+_WISH = Wish("CID", "Chemical", "Disease", verbs=("cause",))
+
+
 def steps() -> dict[str, Callable[[Reply], object]]:
     """The parsers of the tasks' steps, about a small document."""
     mentions = extraction_of({"one JSON object": json.dumps(_LABELS)}, "mentions")
@@ -62,6 +69,10 @@ def steps() -> dict[str, Callable[[Reply], object]]:
         "mentions": lambda reply: tag.parse(reply, window),
         "names": lambda reply: NAMES.parse(reply, two),
         "pairs": lambda reply: PAIRS.parse(reply, pair),
+        "names together": lambda reply: NAMES_TOGETHER.parse(reply, [two, two]),
+        "pairs together": lambda reply: PAIRS_TOGETHER.parse(reply, [pair, pair]),
+        "whole": lambda reply: whole_step(_SCHEMA).parse(reply, window),
+        "scenarios": lambda reply: read_draft(reply, _WISH),
     }
 
 

@@ -25,7 +25,7 @@ from apothecary.tasks.relations.stage_one import group
 from apothecary.tasks.schema import Schema, Template
 from apothecary.tasks.tagging import NAME_LIMIT, Tagged, Window, located, windows
 
-__all__ = ["WHOLE", "WHOLE_PROMPT", "find_whole"]
+__all__ = ["WHOLE", "WHOLE_PROMPT", "find_whole", "whole_step"]
 
 WHOLE = "relations.whole"
 WHOLE_PROMPT = load_prompt("apothecary.tasks.relations", "whole.txt")
@@ -47,7 +47,7 @@ class Stated:
 
 def find_whole(document: Document, bound: Bound, notes: Notes) -> Flow[Document | None]:
     """Names, concepts and relations of a document. None when every window failed."""
-    step = _step(bound.schema)
+    step = whole_step(bound.schema)
     asked = windows(document, bound.schema.labels, bound.settings.window)
     answers = yield from ask(step, asked, lambda window: f"characters {window.span.start}-{window.span.end}")
     notes.take(WHOLE, answers)
@@ -57,7 +57,9 @@ def find_whole(document: Document, bound: Bound, notes: Notes) -> Flow[Document 
     return _built(document, stated, bound, notes)
 
 
-def _step(schema: Schema) -> Step[Window, tuple[Stated, ...]]:
+def whole_step(schema: Schema) -> Step[Window, tuple[Stated, ...]]:
+    """The step that asks for everything in a window."""
+
     def prompt(window: Window) -> Request:
         labels = [label for label in schema.labels if not label.decoy]
         slots = {
