@@ -24,6 +24,7 @@ from apothecary.tasks.flow import ScoreOptions
 from apothecary.tasks.mentions.score import score as score_mentions
 from apothecary.tasks.relations.compare import compare
 from apothecary.tasks.relations.fit import fit
+from apothecary.tasks.relations.thresholds import find_thresholds
 from apothecary.tasks.schema import load_schema
 
 __all__ = ["measure_ablations", "measure_language", "measure_language_ablations", "measure_tables"]
@@ -105,11 +106,14 @@ def language_rows(corpus: Corpus, engine: str, size: int) -> Results:
 def measure_ablations() -> Results:
     """What joining names and the dictionary are worth with the pocket models: paired differences on CDR."""
     documents = corpora()[0].documents
+    joined = WORK / "names-at-even-odds.json"
+    shipped = find_thresholds("", "pocket", "")
+    joined.write_text(json.dumps({"pairs": dict(shipped.pairs), "names": {"=": 0.0, "<>": None}}))
     pocket: dict[str, dict[str, object]] = {
         "as shipped": {},
-        "names joined by no model": {"names": "none"},
+        "names joined by the pocket model at even odds": {"thresholds": str(joined)},
         "no dictionary": {"vocabulary": "none"},
-        "no dictionary, names joined by no model": {"vocabulary": "none", "names": "none"},
+        "no dictionary, names joined by the pocket model": {"vocabulary": "none", "thresholds": str(joined)},
     }
     found = ablated(documents, "pocket", pocket)
     print(json.dumps(found, indent=1), flush=True)
