@@ -18,6 +18,7 @@ from collections.abc import Callable
 from datetime import date
 
 from benchmarks.pocket_figures import SEED, Results, mapping
+from benchmarks.relations_confidence import measure_confidence
 from benchmarks.relations_cost import measure_cost
 from benchmarks.relations_embedded import measure_embedded, ship
 from benchmarks.relations_page import write_page
@@ -32,7 +33,7 @@ from benchmarks.relations_tables import (
 from apothecary import __version__
 from apothecary.engines.cores import free_cores
 
-PARTS = ("tables", "ablations", "cost", "language", "language_ablations", "embedded")
+PARTS = ("tables", "ablations", "confidence", "cost", "language", "language_ablations", "embedded")
 
 
 def parse() -> argparse.Namespace:
@@ -60,6 +61,7 @@ def main() -> None:
     measures: dict[str, Callable[[], Results]] = {
         "tables": measure_tables,
         "ablations": measure_ablations,
+        "confidence": measure_confidence,
         "cost": lambda: measure_cost(given.cost_documents, model, sample),
         "language": lambda: measure_language(model, sample),
         "language_ablations": lambda: measure_language_ablations(model, 2 * sample),

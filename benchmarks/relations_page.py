@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.pocket_figures import ROOT, Record, mapping, number
 from benchmarks.pocket_page import table
 from benchmarks.readers import rows_of
+from benchmarks.relations_confidence import confidence_table, plots
 from benchmarks.relations_cost import REFERENCE
 from benchmarks.relations_embedded import EVALUATORS
 
@@ -32,6 +33,8 @@ def write_page(known: Record) -> Path:
         ),
         "ablations": ablation_table(parts["ablations"]),
         "language_ablations": language_ablations(parts["language_ablations"]),
+        "confidence": confidence_table(parts["confidence"]),
+        "risk": f"{100 * number(parts['confidence']['risk']):.0f}",
         "cost": "\n\n".join(cost_table(name, mapping(parts["cost"][name])) for name in REFERENCE),
         "cost_model": cost_model(mapping(parts["cost"].get("embedded"))),
         "embedded": embedded_table(embedded),
@@ -50,6 +53,8 @@ def write_page(known: Record) -> Path:
             {key: mapping(embedded["thresholds"])[key] for key in ("pairs", "names")}, indent=2
         ),
     }
+    for name, svg in plots(parts["confidence"]).items():
+        PAGE.parent.parent.joinpath("images", name).write_text(svg + "\n", encoding="utf-8")
     page = TEMPLATE.read_text(encoding="utf-8")
     for name, value in slots.items():
         page = page.replace(f"{{{name}}}", str(value))
