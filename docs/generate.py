@@ -27,6 +27,7 @@ COMMANDS = [
     ["scenarios", "draft"],
     ["scenarios", "ablate"],
     ["scenarios", "leaks"],
+    ["traces"],
     ["train"],
     ["train", "pocket"],
 ]

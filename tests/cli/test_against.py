@@ -88,8 +88,8 @@ def test_equal_seeds_print_the_same(work: Path, capsys: pytest.CaptureFixture[st
     first = capsys.readouterr().out
     assert score(*options) == 0
     assert capsys.readouterr().out == first
-    assert "F1 difference" in first
-    assert "good.csv and poor.csv" in first
+    assert "95 % interval" in first
+    assert "against: poor.csv" in first
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import os
 import statistics
 from collections import Counter
 from dataclasses import replace
+from itertools import combinations as combine
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,15 @@ from apothecary.corpora.drugcomb import (
     development_split,
     identities,
     read_rows,
+    split_documents,
 )
+from apothecary.documents import Document
 from apothecary.errors import DataError, OffsetError, UsageError
+from apothecary.formats.inputs import read_gold
 
 DATA = Path(os.environ.get("APOTHECARY_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FILE = DATA / "drugcomb" / "train.jsonl"
+STRINGS = DATA / "drugcomb" / "train.rexdrug.jsonl"
 
 SENTENCE = "aspirin and zinc and aspirin"
 SPANS: list[dict[str, object]] = [
@@ -222,3 +227,80 @@ def test_blanks_do_not_make_another_abstract() -> None:
 def test_an_impossible_share_is_refused(share: float) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         development_split([], share)
+
+
+@pytest.fixture(scope="module")
+def forms(rows: list[CombinationRow]) -> tuple[list[Document], list[Document]]:
+    if not STRINGS.is_file():
+        pytest.skip("DrugComb in the string form absent: drugcomb/train.rexdrug.jsonl")
+    return list(read_gold(FILE)), list(read_gold(STRINGS))
+
+
+def test_rows_become_documents_in_their_order(
+    rows: list[CombinationRow], forms: tuple[list[Document], list[Document]]
+) -> None:
+    spans, strings = forms
+    assert [d.id for d in spans] == [row.doc_id for row in rows]
+    assert [d.id for d in strings] == [str(number) for number in range(1362)]
+    assert all(d.passage_text(d.passages[0]) == row.sentence for d, row in zip(spans, rows, strict=True))
+    assert [len(d.mentions) for d in spans] == [len(d.mentions) for d in strings]
+    assert not [each for d in strings for each in d.unlocated]
+
+
+def test_the_string_form_says_the_same(forms: tuple[list[Document], list[Document]]) -> None:
+    def said(document: Document) -> list[tuple[str, int, str]]:
+        return [(r.type, len(r.arguments), r.attributes["context_needed"]) for r in document.relations]
+
+    spans, strings = forms
+    # Spec: all but one; it differs in the spelling of a name.
+    assert sum(said(a) == said(b) for a, b in zip(spans, strings, strict=True)) == 1362
+    assert (
+        sum(
+            a.passage_text(a.passages[0]) != b.passage_text(b.passages[0])
+            for a, b in zip(*forms, strict=True)
+        )
+        == 28
+    )
+    assert len({name.lower() for d in strings for c in d.concepts for name in c.names}) == 947
+
+
+def test_names_without_positions_are_found_where_the_spans_are(
+    forms: tuple[list[Document], list[Document]],
+) -> None:
+    same = [(a, b) for a, b in zip(*forms, strict=True) if a.text == b.text]
+    places = [tuple(sorted((m.start, m.end) for m in d.mentions) for d in pair) for pair in same]
+    assert sum(one == other for one, other in places) / len(same) > 0.99
+
+
+def test_sets_that_repeat_and_the_heuristic_of_taking_every_drug(
+    forms: tuple[list[Document], list[Document]],
+) -> None:
+    _, strings = forms
+    said = [[(r.type, frozenset(a.concept for a in r.arguments)) for r in d.relations] for d in strings]
+    assert sum(len(set(each)) < len(each) for each in said) == 4
+    single = [(d, each) for d, each in zip(strings, said, strict=True) if len(each) == 1]
+    assert len(single) == 731
+    assert sum({c.id for c in d.concepts} == each[0][1] for d, each in single) == 680
+
+
+def test_sets_of_one_row_overlap(forms: tuple[list[Document], list[Document]]) -> None:
+    several = [
+        [frozenset(a.concept for a in r.arguments) for r in d.relations]
+        for d in forms[1]
+        if len(d.relations) > 1
+    ]
+    pairs = [list(combine(sets, 2)) for sets in several]
+    assert len(several) == 137
+    # Names that differ in case are one here; where they are two, the counts are 125 and 17.
+    assert sum(any(one & other for one, other in each) for each in pairs) == 126
+    assert sum(any(one < other or other < one for one, other in each) for each in pairs) == 18
+
+
+def test_documents_are_split_as_rows_are(
+    rows: list[CombinationRow], forms: tuple[list[Document], list[Document]]
+) -> None:
+    train, dev = development_split(rows)
+    found = split_documents(forms[0])
+    assert [[d.id for d in side] for side in found] == [[row.doc_id for row in side] for side in (train, dev)]
+    with pytest.raises(UsageError, match="does not exist"):
+        split_documents([], 2)

@@ -90,7 +90,7 @@ def test_no_documents_score_to_a_table(task: Task) -> None:
 
 
 def test_an_unknown_task_names_those_there_are() -> None:
-    with pytest.raises(UsageError, match="tasks: mentions, relations"):
+    with pytest.raises(UsageError, match="tasks: combinations, mentions, relations"):
         catalog.load("nope")
 
 

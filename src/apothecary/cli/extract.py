@@ -30,7 +30,9 @@ def extract(
             help="Files or folders: PubMed, JATS, BioC, PubTator, brat, JSONL, text.", metavar="INPUT"
         ),
     ],
-    task: Annotated[str | None, typer.Option(help="What to extract: mentions, relations.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="What to extract: mentions, relations, combinations.")
+    ] = None,
     schema: Annotated[str | None, typer.Option(help="Schema by name or .toml file [default: cdr].")] = None,
     engine: Annotated[
         str | None,

@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from apothecary import __version__
-from apothecary.cli import ablate, extract, fetch, fit, models, scenarios, score, train
+from apothecary.cli import ablate, extract, fetch, fit, models, scenarios, score, traces, train
 from apothecary.errors import ApothecaryError, BudgetExhausted, UsageError
 
 __all__ = ["app", "main", "run"]
@@ -33,6 +33,7 @@ app.command("score")(score.score)
 app.command("fit")(fit.fit)
 scenarios.app.command("ablate")(ablate.ablate)
 app.add_typer(scenarios.app, name="scenarios")
+app.command("traces")(traces.traces)
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 

@@ -16,7 +16,7 @@ __all__ = ["score"]
 
 
 def score(
-    task: Annotated[str, typer.Argument(help="mentions or relations.")],
+    task: Annotated[str, typer.Argument(help="mentions, relations or combinations.")],
     gold: Annotated[Path, typer.Option(help="Annotated documents.")],
     predictions: Annotated[
         Path,
@@ -64,26 +64,23 @@ def score(
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
-    print_table(catalog.load(task).table(result), title=f"{task}: {result['documents']} documents")
+    chosen = catalog.load(task)
+    print_table(chosen.table(result), title=f"{task}: {result['documents']} documents")
     if against is not None:
-        print_table(_comparison_table(result), title=f"{predictions} and {against}")
+        print_table(chosen.table(_mapping(result["against"])), title=f"against: {against}")
+        print_table(
+            _differences(_mapping(result["difference"])), title=f"F1 of {predictions} less that of {against}"
+        )
 
 
-def _comparison_table(result: Mapping[str, object]) -> list[list[str]]:
-    """A row for each evaluator: both systems' figures in per cent, and the difference of F1."""
-    figures = ["precision", "recall", "F1"]
-    other = [f"{name} (against)" for name in figures]
-    table = [["", *figures, *other, "F1 difference", "95 % interval", "p"]]
-    differences = _mapping(result["difference"])
-    for name, difference in differences.items():
-        cells = []
-        for part in (result, _mapping(result["against"])):
-            micro = _mapping(_mapping(_mapping(part["evaluators"])[name])["micro"])
-            cells += [f"{100 * _number(micro[key]):.1f}" for key in ("precision", "recall", "f1")]
+def _differences(found: Mapping[str, object]) -> list[list[str]]:
+    """A row for each evaluator: the difference of F1 in per cent points, its interval, and p."""
+    rows = [["", "difference", "95 % interval", "p"]]
+    for name, difference in found.items():
         f1 = _mapping(_mapping(difference)["f1"])
         low, value, high = (f"{100 * _number(f1[key]):+.1f}" for key in ("low", "value", "high"))
-        table.append([name, *cells, value, f"{low} to {high}", f"{_number(_mapping(difference)['p']):.3f}"])
-    return table
+        rows.append([name, value, f"{low} to {high}", f"{_number(_mapping(difference)['p']):.3f}"])
+    return rows
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -11,6 +11,10 @@ card. 1,362 rows in train. Traps:
 3. The text of four mentions of one row (d404a0a6...) differs from their slices. The offsets are right.
 4. `source` is missing in 94 rows of train. Two rows of train come from abstracts of the test part.
 5. POS and the other two types are told apart reliably, NEG and COMB are not: official scores merge these.
+6. RexDrug gives the same rows in the same order with names in place of spans, without doc_id and source
+   ("strings" in `apothecary.formats.combination_rows`, which reads both as documents). It folds some
+   Unicode to ASCII (28 sentences of train), so its sentences are not the ones that doc_ids are made of.
+7. Four rows of train hold two combinations of one type and one set of names: other mentions of the same.
 """
 
 from __future__ import annotations
@@ -18,12 +22,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from apothecary.errors import FormatError, OffsetError, UsageError
+from apothecary.documents import Document
+from apothecary.errors import FormatError, UsageError
 from apothecary.formats import jsonl
+from apothecary.formats.combination_rows import (
+    Combination,
+    CombinationRow,
+    CombinationType,
+    DrugSpan,
+    spans_row,
+)
 from apothecary.formats.fields import Fields
 from apothecary.formats.lines import printable
 
@@ -35,50 +45,11 @@ __all__ = [
     "development_split",
     "identities",
     "read_rows",
+    "split_documents",
 ]
 
-CombinationType = Literal["POS", "NEG", "COMB"]
-"""Given together: with benefit; with harm or without benefit; with no word on which."""
-
-_TYPES: tuple[CombinationType, ...] = ("POS", "NEG", "COMB")
 _PUBMED = re.compile(r"https?://pubmed\.ncbi\.nlm\.nih\.gov/([0-9]+)/?")
 _NOT_ALNUM = re.compile(r"[\W_]+")
-
-
-@dataclass(frozen=True)
-class DrugSpan:
-    """A drug mention: code points, end-exclusive, into the sentence. `text` is that of the file (trap 3)."""
-
-    text: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Combination:
-    """Drugs given together: two or more positions in `CombinationRow.spans`, in the order of the file.
-
-    `context_needed` is true when the sentence alone does not show it.
-    """
-
-    type: CombinationType
-    spans: tuple[int, ...]
-    context_needed: bool = False
-
-
-@dataclass(frozen=True)
-class CombinationRow:
-    """One sentence. No combination means that its drugs are not given together.
-
-    `paragraph` contains `sentence`; `source` is the address of the abstract, None where unknown.
-    """
-
-    doc_id: str
-    sentence: str
-    paragraph: str
-    spans: tuple[DrugSpan, ...]
-    combinations: tuple[Combination, ...]
-    source: str | None
 
 
 def read_rows(path: Path) -> Iterator[CombinationRow]:
@@ -92,7 +63,7 @@ def read_rows(path: Path) -> Iterator[CombinationRow]:
         if isinstance(item, FormatError):
             raise item
         number, values = item
-        row = _row(Fields(values, f"{printable(path)}:{number}"))
+        row = spans_row(Fields(values, f"{printable(path)}:{number}"))
         if row.doc_id in first_lines:
             raise FormatError(
                 f"row {row.doc_id} was already given at line {first_lines[row.doc_id]}",
@@ -123,59 +94,37 @@ def development_split(
     digits of the paragraph, whose blanks differ between rows of one abstract (trap 1).
     Raises UsageError for a share outside 0-1.
     """
-    if not 0 <= share <= 1:
-        raise UsageError(f"a share of {share} does not exist", hint="use a share such as 0.15")
+    _check(share)
     sides: tuple[list[CombinationRow], list[CombinationRow]] = ([], [])
     for row in rows:
-        sides[_place(row) < share].append(row)
+        sides[_place(row.source, row.paragraph) < share].append(row)
     return sides
 
 
-def _place(row: CombinationRow) -> float:
+def split_documents(
+    documents: Sequence[Document], share: float = 0.15
+) -> tuple[list[Document], list[Document]]:
+    """`development_split` of the documents that `combination_rows` reads, with the same sides.
+
+    Documents of the form "strings" have no source: they are told by the letters and digits of their
+    paragraphs alone, so their sides are not those of the form "spans". Raises UsageError for a share
+    outside 0-1.
+    """
+    _check(share)
+    sides: tuple[list[Document], list[Document]] = ([], [])
+    for document in documents:
+        context = [each for each in document.passages if each.section == "paragraph"]
+        paragraph = document.passage_text(context[0]) if context else document.text
+        sides[_place(document.attributes.get("source"), paragraph) < share].append(document)
+    return sides
+
+
+def _check(share: float) -> None:
+    if not 0 <= share <= 1:
+        raise UsageError(f"a share of {share} does not exist", hint="use a share such as 0.15")
+
+
+def _place(source: str | None, paragraph: str) -> float:
     """A number in 0-1, uniform over abstracts."""
-    abstract = row.source or _NOT_ALNUM.sub("", row.paragraph).casefold()
+    abstract = source or _NOT_ALNUM.sub("", paragraph).casefold()
     return int.from_bytes(hashlib.sha256(abstract.encode()).digest()[:6], "big") / 2**48
-
-
-def _row(fields: Fields) -> CombinationRow:
-    doc_id, sentence = fields.text("doc_id"), fields.text("sentence")
-    if not doc_id:
-        raise fields.error("doc_id", "is empty")
-    spans = tuple(_span(each, place, sentence) for place, each in enumerate(_objects(fields, "spans")))
-    return CombinationRow(
-        doc_id=doc_id,
-        sentence=sentence,
-        paragraph=fields.text("paragraph"),
-        spans=spans,
-        combinations=tuple(_combination(each, len(spans)) for each in _objects(fields, "rels")),
-        source=fields.text("source", "") or None,
-    )
-
-
-def _objects(fields: Fields, key: str) -> list[Fields]:
-    # Absent is not empty: a row without "rels" would pass for one without a combination.
-    if not fields.has(key):
-        raise fields.error(key, "is missing")
-    return fields.objects(key)
-
-
-def _span(fields: Fields, place: int, sentence: str) -> DrugSpan:
-    if fields.values.get("span_id") != place:
-        raise fields.error("span_id", f"is {fields.values.get('span_id')!r}, not its position {place}")
-    start, end = fields.offsets(len(sentence))
-    if start == end:
-        raise OffsetError(f"{fields.name} {start}-{end} is empty", where=fields.where)
-    return DrugSpan(fields.text("text"), start, end)
-
-
-def _combination(fields: Fields, spans: int) -> Combination:
-    members = fields.wholes("spans")
-    if len(members) < 2 or len(set(members)) < len(members):
-        raise fields.error("spans", "does not name two or more different mentions")
-    if not all(0 <= member < spans for member in members):
-        raise fields.error("spans", f"names a mention that is not there: the row has {spans}")
-    fields.text("class")
-    context = fields.values.get("is_context_needed", False)
-    if not isinstance(context, bool):
-        raise fields.error("is_context_needed", "is neither true nor false")
-    return Combination(fields.option("class", _TYPES, "POS"), members, context)

@@ -9,7 +9,20 @@ from pathlib import Path
 
 from apothecary.documents import Document
 from apothecary.errors import DataError, FormatError, UsageError
-from apothecary.formats import bioc_json, bioc_xml, brat, jats, medline, parquet, pubtator, records, text
+from apothecary.formats import (
+    bioc_json,
+    bioc_xml,
+    brat,
+    combination_rows,
+    ddi_tsv,
+    ddi_xml,
+    jats,
+    medline,
+    parquet,
+    pubtator,
+    records,
+    text,
+)
 from apothecary.formats.kinds import Kind, kind_of
 from apothecary.formats.lines import check_encoding, open_bytes, printable
 from apothecary.formats.relation_tables import find_tables, with_relations
@@ -31,6 +44,9 @@ _READERS: Mapping[Kind, Callable[[Path, str], Iterator[Item | medline.Withdrawn]
     "medline": lambda file, _: medline.read_update(file),
     "jats": lambda file, _: jats.read(file),
     "parquet": lambda file, _: parquet.read(file),
+    "combination_rows": lambda file, encoding: combination_rows.read(file, encoding=encoding),
+    "ddi_xml": lambda file, _: ddi_xml.read(file),
+    "ddi_tsv": lambda file, encoding: ddi_tsv.read(file, encoding=encoding),
 }
 
 

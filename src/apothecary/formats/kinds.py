@@ -10,11 +10,26 @@ from pathlib import Path
 from typing import Literal
 
 from apothecary.errors import FormatError
+from apothecary.formats.combination_rows import looks_like_rows
+from apothecary.formats.ddi_tsv import looks_like_pairs
 from apothecary.formats.lines import open_bytes, printable
 
 __all__ = ["Kind", "kind_of"]
 
-Kind = Literal["pubtator", "records", "text", "brat", "medline", "jats", "bioc_xml", "bioc_json", "parquet"]
+Kind = Literal[
+    "pubtator",
+    "records",
+    "text",
+    "brat",
+    "medline",
+    "jats",
+    "bioc_xml",
+    "bioc_json",
+    "parquet",
+    "combination_rows",
+    "ddi_xml",
+    "ddi_tsv",
+]
 
 _SNIFFED_BYTES = 64 * 1024
 _GZIP = b"\x1f\x8b"
@@ -36,6 +51,7 @@ _ROOTS: dict[str, Kind] = {
     "pmc-articleset": "jats",
     "OAI-PMH": "jats",
     "collection": "bioc_xml",
+    "document": "ddi_xml",
 }
 # Only BioC calls its key-value pairs so.
 _BIOC_KEY = '"infons"'
@@ -69,7 +85,11 @@ def kind_of(file: Path, encoding: str) -> Kind:
     if last == ".txt":
         return "text"
     if last in (".jsonl", ".ndjson") or start.lstrip().startswith(("{", "[")):
-        return "bioc_json" if _BIOC_KEY in start or start.lstrip().startswith("[") else "records"
+        if _BIOC_KEY in start or start.lstrip().startswith("["):
+            return "bioc_json"
+        return "combination_rows" if looks_like_rows(start) else "records"
+    if looks_like_pairs(start):
+        return "ddi_tsv"
     if _NOT_TEXT.search(start):
         raise FormatError(
             "in none of the formats that are read here",

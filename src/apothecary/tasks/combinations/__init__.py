@@ -1,0 +1,1 @@
+"""Combinations of drugs that a sentence reports: which drugs, and what comes of them."""
