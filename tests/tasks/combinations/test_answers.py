@@ -1,7 +1,6 @@
 """Whatever a model writes is read with its faults named, in linear time; what we write is read back."""
 
 import json
-import time
 
 import pytest
 from hypothesis import example, given
@@ -170,13 +169,9 @@ HOSTILE = (
 )  # fmt: skip
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_time_grows_with_the_text_and_not_with_its_square(piece: str) -> None:
-    def seconds(copies: int) -> float:
-        text = "[" + piece * copies
-        start = time.process_time()
-        read(text)
-        return time.process_time() - start
-
-    # Sixteen times the text: a square would take 256 times as long.
-    assert seconds(16 * 2500) < 0.2 + 64 * seconds(2500)
+def test_a_long_hostile_reply_is_read_before_long(piece: str) -> None:
+    """In time that grows with the square of the text, forty thousand pieces would take minutes."""
+    found = read("[" + piece * 40_000)
+    assert found.errors or found.items or found.repairs
