@@ -30,6 +30,11 @@ COMMANDS = [
     ["traces"],
     ["train"],
     ["train", "pocket"],
+    ["train", "sft"],
+    ["train", "grpo"],
+    ["adapters"],
+    ["adapters", "merge"],
+    ["adapters", "export"],
 ]
 HEAD = """\
 # The command line

@@ -16,7 +16,20 @@ import typer
 from typer.exceptions import TyperException
 
 from apothecary import __version__
-from apothecary.cli import ablate, extract, fetch, fit, models, scenarios, score, traces, train
+from apothecary.cli import (
+    ablate,
+    adapters,
+    extract,
+    fetch,
+    fit,
+    models,
+    scenarios,
+    score,
+    traces,
+    train,
+    train_grpo,
+    train_sft,
+)
 from apothecary.errors import ApothecaryError, BudgetExhausted, UsageError
 
 __all__ = ["app", "main", "run"]
@@ -35,7 +48,10 @@ scenarios.app.command("ablate")(ablate.ablate)
 app.add_typer(scenarios.app, name="scenarios")
 app.command("traces")(traces.traces)
 app.add_typer(models.app, name="models")
+train.app.command("sft")(train_sft.train_sft)
+train.app.command("grpo")(train_grpo.train_grpo)
 app.add_typer(train.app, name="train")
+app.add_typer(adapters.app, name="adapters")
 
 
 def _version(asked: bool) -> None:

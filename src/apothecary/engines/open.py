@@ -83,18 +83,29 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
         )
     parts = _LLAMACPP.fullmatch(spec)
     if parts is not None:
+        weights, adapter = _weights_and_adapter(parts["weights"], parts["adapter"])
         return open_llamacpp(
-            resolve(parts["weights"]),
+            resolve(weights),
             name=spec,
             threads=options.threads,
             context=options.context,
             slots=options.slots,
-            adapter=_path(parts["adapter"]),
+            adapter=_path(adapter),
             seed=options.seed,
         )
     if spec.startswith(("scripted:", "llamacpp:", "hf:", "replay:")):
         raise UsageError(f"'{spec}' names no file", hint=f"engines: {BUILT}")
     raise UsageError(f"there is no engine '{spec}'", hint=f"engines: {BUILT}")
+
+
+def _weights_and_adapter(weights: str, adapter: str | None) -> tuple[str, str | None]:
+    """NAME+ADAPTER.gguf looks like the path of one file; it is that only where there is such a file."""
+    name, plus, rest = weights.partition("+")
+    # No name of weights has a slash, a plus sign or the ending of a file.
+    is_name = re.fullmatch(r"[\w.-]+(?<!\.gguf)", name) and plus and not rest.startswith("+")
+    if adapter is None and is_name and not Path(weights).exists():
+        return name, rest
+    return weights, adapter
 
 
 def _path(name: str | None) -> Path | None:

@@ -1,0 +1,241 @@
+"""What a user writes to tune a language model with a low-rank adapter: one TOML file, checked before use."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from apothecary.errors import FormatError, UsageError
+
+__all__ = [
+    "DevSettings",
+    "GrpoSettings",
+    "LoraSettings",
+    "RewardSettings",
+    "SftSettings",
+    "TuneSettings",
+    "read_grpo_settings",
+    "read_sft_settings",
+]
+
+S = TypeVar("S")
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """The form of the adapter. Its product is scaled by ``alpha / rank``.
+
+    `targets` are ends of module names, or ``all-linear`` alone: every linear layer but the output head.
+    """
+
+    rank: Count = 16
+    alpha: Positive = 32.0
+    dropout: Share = 0.05
+    targets: Annotated[tuple[str, ...], Field(min_length=1)] = ("all-linear",)
+
+
+@dataclass(frozen=True)
+class DevSettings:
+    """How a checkpoint is judged: `task` extracts from `file` with it, and is scored on the same file.
+
+    `metric` names figures within the score by dotted path; several are added up. `engine` is what runs
+    the model: ``llamacpp`` (the model is a GGUF) or ``hf``. `every` is a number of steps, or ``epoch``.
+    The best `keep` checkpoints stay on disk.
+    """
+
+    task: str
+    file: str
+    metric: Annotated[tuple[str, ...], Field(min_length=1)]
+    engine: Literal["llamacpp", "hf"] = "llamacpp"
+    settings: Mapping[str, object] = field(default_factory=dict)
+    every: Literal["epoch"] | Count = "epoch"
+    keep: Count = 1
+
+
+@dataclass(frozen=True)
+class RewardSettings:
+    """A reward: ``module:function`` in the form that TRL asks for, or with `arguments` a maker of such.
+
+    A maker is called with `arguments` and gives one function or a list of them. `weights` are as many as
+    there are functions; without any, each weighs 1.
+    """
+
+    function: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+    arguments: Mapping[str, object] | None = None
+    weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneSettings:
+    """What both kinds of training share.
+
+    `model`: a GGUF by name or path (its weights are dequantised once), a folder, or a name on the
+    Hugging Face Hub. `start` is an adapter of that model to go on from: it stays as it is, a new one is
+    learnt on top, and what comes out is the sum of both as one adapter. `train` are JSONL files of
+    conversations, relative to the folder of the TOML file. Conversations longer than `max_tokens` are
+    left out and counted, never cut. `micro_tokens` bounds the padded tokens worked on at once: it changes
+    memory and speed, not the result beyond rounding. `precision` ``auto`` is bfloat16 where the processor
+    computes with it. `recompute` keeps fewer activations and computes them again (long texts on a GPU).
+    `save_every` is in steps: what a kill can cost. `steps` ends the training early. `track` passes the
+    log on to other programs as well.
+    """
+
+    model: str
+    train: Annotated[tuple[str, ...], Field(min_length=1)]
+    start: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
+    epochs: Count = 3
+    steps: Count | None = None
+    lora: LoraSettings = LoraSettings()
+    dev: DevSettings | None = None
+    learning_rate: Positive = 1e-4
+    warm_up: Share = 0.1
+    weight_decay: Share = 0.1
+    beta2: Share = 0.95
+    max_gradient: Positive = 1.0
+    max_tokens: Count = 4096
+    micro_tokens: Count = 2048
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    recompute: bool = False
+    save_every: Count = 50
+    track: tuple[Literal["tensorboard", "trackio"], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SftSettings(TuneSettings):
+    """Learning from written answers. `batch` conversations make one step of the optimizer."""
+
+    batch: Count = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpoSettings(TuneSettings):
+    """Learning from rewards: `generations` answers to each of `prompts_per_step` prompts make one step.
+
+    `backend` ``own`` is the loop of this package; ``trl`` the trainer of that library, which uses vLLM
+    where it is installed. `rollouts` says what writes the answers for ``own``: ``llamacpp`` (the model is a
+    GGUF; quick on a CPU) or ``generate`` (torch). Answers are written for `steps_per_round` steps at once,
+    so above 1 the later steps learn from answers of a policy that is a little older: the ratio, clipped at
+    1 +- `clip`, corrects for it. `beta` weighs the divergence from the policy that the training began with.
+    """
+
+    reward: Annotated[tuple[RewardSettings, ...], Field(min_length=1)]
+    backend: Literal["own", "trl"] = "own"
+    rollouts: Literal["llamacpp", "generate"] = "generate"
+    prompts_per_step: Count = 2
+    generations: Annotated[int, Field(ge=2)] = 8
+    steps_per_round: Count = 1
+    temperature: Positive = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    max_new_tokens: Count = 512
+    beta: NotNegative = 0.04
+    clip: Share = 0.2
+
+
+_SFT, _GRPO = TypeAdapter(SftSettings), TypeAdapter(GrpoSettings)
+_REXDRUG: Mapping[str, object] = {
+    "seed": 42,
+    "lora": {"rank": 16, "alpha": 32, "dropout": 0.05, "targets": ["all-linear"]},
+    "warm_up": 0.1,
+    "weight_decay": 0.1,
+    "beta2": 0.95,
+    "max_tokens": 4096,
+    "micro_tokens": 4096,
+}
+_POCKET: Mapping[str, object] = {
+    "model": "smollm2-135m-instruct",
+    "lora": {"rank": 16, "alpha": 32, "dropout": 0.05, "targets": ["all-linear"]},
+    "max_tokens": 1536,
+    "micro_tokens": 1024,
+    "save_every": 20,
+}
+SFT_PRESETS: Mapping[str, Mapping[str, object]] = {
+    "rexdrug": {
+        **_REXDRUG,
+        "model": "meta-llama/Llama-3.1-8B-Instruct",
+        "epochs": 10,
+        "learning_rate": 1e-5,
+        "batch": 16,
+    },
+    "pocket": {**_POCKET, "epochs": 3, "learning_rate": 3e-4, "batch": 8},
+}
+GRPO_PRESETS: Mapping[str, Mapping[str, object]] = {
+    "rexdrug": {
+        **_REXDRUG,
+        "backend": "trl",
+        "epochs": 20,
+        "learning_rate": 1e-6,
+        "prompts_per_step": 2,
+        "generations": 8,
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "max_new_tokens": 2048,
+        "beta": 0.04,
+        "clip": 0.2,
+    },
+    "pocket": {
+        **_POCKET,
+        "rollouts": "llamacpp",
+        "epochs": 1,
+        "learning_rate": 2e-5,
+        "prompts_per_step": 2,
+        "generations": 4,
+        "steps_per_round": 2,
+        "temperature": 1.0,
+        "max_new_tokens": 512,
+    },
+}
+
+
+def read_sft_settings(path: Path) -> SftSettings:
+    """Read and check a configuration of ``train sft``. Raises UsageError, FormatError."""
+    return _checked(_SFT, _with_preset(_table(path), SFT_PRESETS, str(path)), str(path))
+
+
+def read_grpo_settings(path: Path) -> GrpoSettings:
+    """Read and check a configuration of ``train grpo``. Raises UsageError, FormatError."""
+    return _checked(_GRPO, _with_preset(_table(path), GRPO_PRESETS, str(path)), str(path))
+
+
+def _table(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the configuration: {error.strerror}", where=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        known = isinstance(error, tomllib.TOMLDecodeError | UnicodeDecodeError)
+        reason = str(error) if known else "nested too deeply, or a number too long"
+        raise FormatError(f"is not TOML: {reason}", where=str(path)) from error
+
+
+def _with_preset(
+    table: dict[str, object], presets: Mapping[str, Mapping[str, object]], where: str
+) -> dict[str, object]:
+    """The table over the values of the preset that it names; of ``[lora]``, key by key."""
+    name = table.pop("preset", None)
+    if name is None:
+        return table
+    if not isinstance(name, str) or name not in presets:
+        raise UsageError(f"there is no preset {name!r}", where=where, hint=f"presets: {', '.join(presets)}")
+    preset = presets[name]
+    own, given = preset["lora"], table.get("lora")
+    lora = {**own, **given} if isinstance(own, Mapping) and isinstance(given, Mapping) else given or own
+    return {**preset, **table, "lora": lora}
+
+
+def _checked(adapter: TypeAdapter[S], table: Mapping[str, object], where: str) -> S:
+    try:
+        return adapter.validate_python(table, extra="forbid")
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{name}: {first['msg']}", where=where) from error

@@ -1,0 +1,224 @@
+"""A language model with a new adapter on it: what it gives the tokens of an answer, and how it learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import torch
+from accelerate import Accelerator, InitProcessGroupKwargs
+from peft import LoraConfig, LoraModel, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
+from torch import Tensor
+
+from apothecary.errors import WeightsError
+from apothecary.training.adapter_files import PREFIX, AdapterFile, read_adapter, summed
+from apothecary.training.base_model import Base, quiet, translated
+from apothecary.training.chat_data import Template, Tokens
+from apothecary.training.lora_settings import TuneSettings
+
+__all__ = ["Learner", "Policy", "accelerator", "flushed", "rate", "seeded"]
+
+NEW, START = "default", "start"
+
+
+def accelerator(track: Sequence[str], out: Path) -> Accelerator:
+    """The processes that train together: one, or as many as ``accelerate launch`` began."""
+    # The others wait while one judges a checkpoint.
+    waiting = InitProcessGroupKwargs(timeout=timedelta(hours=12))
+    return Accelerator(log_with=list(track) or None, project_dir=str(out), kwargs_handlers=[waiting])
+
+
+class Policy:
+    """The model, its adapter, and its way to read conversations.
+
+    Only the new adapter learns. The policy without it, but with the adapter it started from, is the
+    reference.
+    """
+
+    def __init__(self, base: Base, settings: TuneSettings, start: Path | None, device: torch.device) -> None:
+        self.template = Template(base.tokenizer, base.name)
+        self._name = base.name
+        self._number = base.number
+        self._device = device
+        self._start = read_adapter(start) if start else None
+        torch.manual_seed(settings.seed)
+        lora = settings.lora
+        all_linear = lora.targets == ("all-linear",)
+        config = LoraConfig(
+            r=lora.rank,
+            lora_alpha=cast(int, lora.alpha),
+            lora_dropout=lora.dropout,
+            target_modules="all-linear" if all_linear else list(lora.targets),
+            task_type="CAUSAL_LM",
+        )
+        self._scale = lora.alpha / lora.rank
+        with quiet(), translated(base.name, "cannot take this adapter"):
+            self.model = cast(PeftModel, get_peft_model(base.model, config, adapter_name=NEW))
+        if start:
+            self._put_under(start)
+        if settings.recompute:
+            base.model.gradient_checkpointing_enable()  # type: ignore[no-untyped-call]
+            base.model.enable_input_require_grads()  # type: ignore[no-untyped-call]
+        self.model.to(device)
+        self.model.train()
+
+    def _put_under(self, start: Path) -> None:
+        """The adapter to start from works too, and stays as it is."""
+        with quiet(), translated(str(start), f"does not fit {self._name}"):
+            self.model.load_adapter(str(start), adapter_name=START, is_trainable=False)
+            cast(LoraModel, self.model.base_model).set_adapter([START, NEW])
+        for name, parameter in self.model.named_parameters():
+            if f".{START}." in name:
+                parameter.requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
+
+    @property
+    def learnt(self) -> dict[str, torch.nn.Parameter]:
+        """What learns, by name, in a fixed order."""
+        return {name: each for name, each in sorted(self.model.named_parameters()) if each.requires_grad}
+
+    @contextmanager
+    def reference(self) -> Iterator[None]:
+        """The policy as it was before it learnt anything."""
+        layers = [each for each in self.model.modules() if isinstance(each, LoraLayer)]
+        kept = [layer.scaling.get(NEW, 0.0) for layer in layers]
+        try:
+            for layer in layers:
+                layer.scaling[NEW] = 0.0
+            yield
+        finally:
+            for layer, scale in zip(layers, kept, strict=True):
+                layer.scaling[NEW] = scale
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """In the number type of the weights; the adapter itself stays in float32."""
+        with torch.autocast(self._device.type, self._number, enabled=self._number != torch.float32):
+            yield
+
+    def padded(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Rows of tokens aligned at their ends, and the mask of what is no padding."""
+        longest = max(len(row) for row in rows)
+        pad = self.template.padding
+        ids = [[pad] * (longest - len(row)) + list(row) for row in rows]
+        mask = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
+        return torch.tensor(ids, device=self._device), torch.tensor(mask, device=self._device)
+
+    def logprobs(self, rows: Sequence[Tokens], temperature: float = 1.0) -> list[Tensor]:
+        """For each row the log-probability of every token of its answer.
+
+        The output layer is computed for the answers alone: it is the dearest part of a small model.
+        """
+        ids, mask = self.padded([row.prompt + row.answer for row in rows])
+        kept = max(len(row.answer) for row in rows)
+        places = (mask.cumsum(1) - 1).clamp(min=0)
+        with self.computing():
+            found = self.model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=places,
+                use_cache=False,
+                logits_to_keep=kept + 1,
+            ).logits[:, :-1]
+        scores = found.float() / temperature
+        told = scores.gather(2, ids[:, -kept:, None]).squeeze(2) - scores.logsumexp(2)
+        return [told[place, kept - len(row.answer) :] for place, row in enumerate(rows)]
+
+    def adapter(self) -> AdapterFile:
+        """What was learnt, together with the adapter it was learnt on top of."""
+        state = cast(Mapping[str, Tensor], get_peft_model_state_dict(self.model, save_embedding_layers=False))
+        modules = {}
+        for name in state:
+            if name.endswith(".lora_A.weight"):
+                module = name.removesuffix(".lora_A.weight")
+                a, b = state[name], state[f"{module}.lora_B.weight"]
+                modules[module.removeprefix(PREFIX)] = (a.detach().float().cpu(), b.detach().float().cpu())
+        new = AdapterFile(self._name, self._scale, modules)
+        return summed(self._start, new) if self._start else new
+
+
+class Learner:
+    """The optimizer of a policy, with its schedule: warm-up, then a cosine down to nothing."""
+
+    def __init__(self, policy: Policy, settings: TuneSettings, total: int, processes: Accelerator) -> None:
+        self._settings = settings
+        self._total = total
+        self._processes = processes
+        self._parameters = policy.learnt
+        self._optimizer = torch.optim.AdamW(
+            self._parameters.values(),
+            lr=settings.learning_rate,
+            betas=(0.9, settings.beta2),
+            weight_decay=settings.weight_decay,
+        )
+
+    def step(self, step: int) -> dict[str, float]:
+        """Change the adapter by the gradients that all processes gathered; what was done, for the log."""
+        parameters = list(self._parameters.values())
+        if self._processes.num_processes > 1:
+            for parameter in parameters:
+                given = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                parameter.grad = cast(Tensor, self._processes.reduce(given, reduction="sum"))
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self._settings.max_gradient)
+        if not torch.isfinite(norm):
+            # A step by it would leave no weight that is a number.
+            self._optimizer.zero_grad(set_to_none=True)
+            return {"gradient": math.inf, "rate": 0.0}
+        now = rate(step, self._total, self._settings)
+        for group in self._optimizer.param_groups:
+            group["lr"] = now
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return {"gradient": float(norm), "rate": now}
+
+    def state(self) -> dict[str, object]:
+        """All that `restore` needs."""
+        adapter = {name: each.detach().cpu().clone() for name, each in self._parameters.items()}
+        return {"adapter": adapter, "optimizer": self._optimizer.state_dict()}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Go on from a kept state. Raises WeightsError when it is of another adapter."""
+        adapter = cast(Mapping[str, Tensor], state["adapter"])
+        if {name: each.shape for name, each in adapter.items()} != {
+            name: each.shape for name, each in self._parameters.items()
+        }:
+            raise WeightsError("the kept state is of another adapter", hint="leave out --resume")
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(adapter[name])
+        self._optimizer.load_state_dict(cast("dict[str, object]", state["optimizer"]))
+
+
+def rate(step: int, total: int, settings: TuneSettings) -> float:
+    """The learning rate of a step, counted from 0: it rises linearly, then falls as a half cosine."""
+    warm = math.ceil(settings.warm_up * total)
+    if step < warm:
+        return settings.learning_rate * (step + 1) / warm
+    gone = (step - warm) / max(1, total - warm)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * gone))
+
+
+def seeded(settings: TuneSettings, step: int, process: int = 0) -> int:
+    """Draw what a step draws from its own seed, so that a resumed training draws the same."""
+    seed = (settings.seed * 1_000_003 + step * 1_009 + process) % 2**31
+    torch.manual_seed(seed)
+    return seed
+
+
+@contextmanager
+def flushed() -> Iterator[None]:
+    """Numbers too small for the normal range count as 0: on a CPU they cost a hundred times as much."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

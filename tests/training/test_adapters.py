@@ -1,0 +1,184 @@
+"""Adapters on disk: round trip, sums, merging, the commands, and what is refused."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import typer
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+pytest.importorskip("peft", reason="the train extra is not installed")
+
+import torch
+from peft import PeftModel
+from safetensors.torch import save_file
+from transformers import LlamaForCausalLM
+
+from apothecary.cli import adapters
+from apothecary.cli.dev_figure import development_judge, figure_of
+from apothecary.errors import UsageError, WeightsError
+from apothecary.training.adapter_files import (
+    AdapterFile,
+    merge_adapter,
+    read_adapter,
+    summed,
+    write_adapter,
+)
+from apothecary.training.base_model import load_base
+from apothecary.training.chat_data import Tokens
+from apothecary.training.lora_settings import DevSettings, LoraSettings, TuneSettings
+from apothecary.training.policy import Policy
+from tests.engines.tiny_causal import tiny_adapter, tiny_causal
+
+# PEFT asks the model in a way that transformers is about to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
+IDS = torch.tensor([[5, 6, 7, 8]])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    return tiny_causal(tmp_path_factory.mktemp("adapters") / "model")
+
+
+def random_adapter(seed: int, modules: Sequence[str], rank: int = 2) -> AdapterFile:
+    torch.manual_seed(seed)
+    found = {}
+    for name in modules:
+        inputs, outputs = (64, 32) if "down" in name else (32, 32)
+        found[name] = (torch.randn(rank, inputs), torch.randn(outputs, rank))
+    return AdapterFile("base", 0.1 * seed, found)
+
+
+def delta(adapter: AdapterFile, module: str) -> torch.Tensor:
+    a, b = adapter.modules[module]
+    return adapter.scale * b @ a
+
+
+Q, DOWN = "model.layers.0.self_attn.q_proj", "model.layers.1.mlp.down_proj"
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    adapter = random_adapter(1, [Q, DOWN])
+    write_adapter(adapter, tmp_path / "a")
+    found = read_adapter(tmp_path / "a")
+    assert found.base == "base"
+    assert found.scale == pytest.approx(0.1)
+    assert all(torch.equal(delta(found, name), delta(adapter, name)) for name in (Q, DOWN))
+
+
+def test_a_sum_adds_what_both_add_whatever_modules_they_change() -> None:
+    first, second = random_adapter(1, [Q, DOWN]), random_adapter(2, [Q], rank=3)
+    both = summed(first, second)
+    assert torch.allclose(delta(both, Q), delta(first, Q) + delta(second, Q), atol=1e-6)
+    assert torch.allclose(delta(both, DOWN), delta(first, DOWN), atol=1e-6)
+    assert {a.shape[0] for a, _ in both.modules.values()} == {5}
+
+
+def test_peft_runs_a_sum_as_the_two_adapters_together(model: Path, tmp_path: Path) -> None:
+    first, second = random_adapter(1, [Q, DOWN]), random_adapter(2, [Q], rank=3)
+    write_adapter(summed(first, second), tmp_path / "sum")
+    adapted = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(model), str(tmp_path / "sum"))
+    plain = LlamaForCausalLM.from_pretrained(model)
+    with torch.no_grad():
+        plain.model.layers[0].self_attn.q_proj.weight += delta(first, Q) + delta(second, Q)
+        plain.model.layers[1].mlp.down_proj.weight += delta(first, DOWN)
+        assert torch.allclose(adapted(IDS).logits, plain(IDS).logits, atol=1e-4)
+
+
+def test_learning_on_top_of_an_adapter_writes_their_sum(model: Path, tmp_path: Path) -> None:
+    write_adapter(random_adapter(1, [Q, DOWN]), tmp_path / "start")
+    settings = TuneSettings(model=str(model), train=("t",), lora=LoraSettings(2, 4.0, 0.0))
+    policy = Policy(load_base(str(model), "fp32"), settings, tmp_path / "start", torch.device("cpu"))
+    assert not any("start" in name for name in policy.learnt)
+    row = [Tokens((5, 6), (7, 8))]
+    before = policy.logprobs(row)[0].detach()
+    with torch.no_grad():
+        for each in policy.learnt.values():
+            each.add_(0.05)
+    after = policy.logprobs(row)[0].detach()
+    with policy.reference():
+        assert torch.allclose(policy.logprobs(row)[0], before, atol=1e-5)
+    write_adapter(policy.adapter(), tmp_path / "sum")
+    again = Policy(load_base(str(model), "fp32"), settings, tmp_path / "sum", torch.device("cpu"))
+    assert torch.allclose(again.logprobs(row)[0], after, atol=1e-4)
+    assert not torch.allclose(after, before, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_merged_model_answers_as_the_adapted_one(model: Path, tmp_path: Path) -> None:
+    folder = tiny_adapter(model, tmp_path / "adapter")
+    merge_adapter(str(model), folder, tmp_path / "merged")
+    merged = LlamaForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
+    adapted = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(model), str(folder))
+    with torch.no_grad():
+        difference = (merged(IDS).logits - adapted(IDS).logits).abs().max()
+    # Merged weights are kept in bfloat16: eight bits.
+    assert difference < 0.15
+    with pytest.raises(UsageError, match="is not empty"):
+        merge_adapter(str(model), folder, tmp_path / "merged")
+
+
+def test_export_takes_the_model_from_the_adapter(model: Path, tmp_path: Path) -> None:
+    folder = tiny_adapter(model, tmp_path / "adapter")
+    adapters.export(folder, tmp_path / "a.gguf", str(model))
+    assert (tmp_path / "a.gguf").read_bytes()[:4] == b"GGUF"
+    adapters.export(folder, tmp_path / "twice", str(model), [folder])
+    once, twice = read_adapter(folder), read_adapter(tmp_path / "twice")
+    assert torch.allclose(delta(twice, Q), 2 * delta(once, Q), atol=1e-5)
+    with pytest.raises(UsageError, match="is there already"):
+        adapters.export(folder, tmp_path / "twice", str(model))
+
+
+@pytest.mark.parametrize(
+    ("config", "tensors", "message"),
+    [
+        (None, {}, "is no adapter"),
+        ({"peft_type": "IA3", "r": 1, "lora_alpha": 1}, {}, "is not a plain LoRA"),
+        ({"peft_type": "LORA"}, {}, "has a configuration of another form"),
+        ({"peft_type": "LORA", "r": 2, "lora_alpha": 2, "use_dora": True}, {}, "is not a plain LoRA"),
+        ({"peft_type": "LORA", "r": 2, "lora_alpha": 2}, {"x.lora_A.weight": (2, 3)}, "halves of x"),
+        ({"peft_type": "LORA", "r": 2, "lora_alpha": 2}, {"x.weight": (2, 3)}, "no part of a LoRA"),
+    ],
+)
+def test_what_is_no_plain_adapter_is_refused(
+    config: dict[str, object] | None, tensors: dict[str, tuple[int, int]], message: str, tmp_path: Path
+) -> None:
+    if config is not None:
+        (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+        made = {name: torch.zeros(*shape) for name, shape in tensors.items()}
+        save_file(made, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(WeightsError, match=message):
+        read_adapter(tmp_path)
+
+
+def test_a_figure_is_found_by_its_path_or_the_names_there_are_told() -> None:
+    score = {"official": {"positive_exact": {"f1": 0.5}}, "x": {"value": 0.25, "low": 0.1}}
+    assert figure_of(score, "official.positive_exact.f1") == 0.5
+    assert figure_of(score, "x") == 0.25
+    with pytest.raises(UsageError, match="at micro: official, x"):
+        figure_of(score, "micro.f1")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_checkpoint_is_judged_by_extraction_and_the_score_of_the_task(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("llguidance", reason="the train extra is not installed")
+    (tmp_path / "dev.pubtator").write_text("1|t|Aspirin caused asthma.\n1|a|\n1\t0\t7\tAspirin\tChemical\n\n")
+    dev = DevSettings("mentions", "dev.pubtator", ("strict.micro.f1",), engine="hf")
+    settings = TuneSettings(model=str(model), train=("t",), dev=dev)
+    judge = development_judge(settings, tmp_path, tmp_path / "out")
+    assert judge is not None
+    checkpoint = tiny_adapter(model, tmp_path / "out" / "step-1")
+    assert judge(checkpoint) == 0.0
+    assert (tmp_path / "out/development/step-1/predictions.jsonl").exists()
+
+
+def test_the_commands_are_there() -> None:
+    assert {
+        command.callback.__name__ for command in adapters.app.registered_commands if command.callback
+    } == {
+        "export",
+        "merge",
+    }
+    assert isinstance(adapters.app, typer.Typer)
