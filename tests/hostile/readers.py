@@ -22,6 +22,8 @@ from apothecary.formats import (
     bioc_json,
     bioc_xml,
     brat,
+    combination_rows,
+    ddi_xml,
     jats,
     medline,
     parquet,
@@ -318,6 +320,19 @@ def _ledger(path: Path) -> Iterable[object]:
     return [Ledger.from_record(found, where="ledger").total] if found is not None else []
 
 
+_PAIRS = {
+    "id": 1,
+    "context": "Zyzxa raises zyzxb.",
+    "entities": [{"entity": "Zyzxa", "category": "drug"}, {"entity": "zyzxb", "category": "drug"}],
+    "relations": [{"type": "effect", "ent_sets": ["Zyzxa", "zyzxb"]}],
+}
+_DDI = (
+    '<document id="d1"><sentence id="d1.s0" text="Zyzxa raises zyzxb.">'
+    '<entity id="d1.s0.e0" charOffset="0-4" type="drug" text="Zyzxa"/>'
+    '<entity id="d1.s0.e1" charOffset="13-17" type="drug" text="zyzxb"/>'
+    '<pair id="d1.s0.p0" e1="d1.s0.e0" e2="d1.s0.e1" ddi="true" type="effect"/>'
+    "</sentence></document>"
+)
 _TABLE = 'id,type,head,tail,head_id,confidence\n10,CID,"Zyz, xq",tremor,D1|D2,0.5\n10,CID,b,c,,\n'
 _RELEASED = (
     "zyzx|Chemical|0|[0, 1]|500|_|induce|tremor|Disease|0|[3, 4]|1|H|$|10\n"
@@ -341,6 +356,9 @@ READERS: tuple[Reader, ...] = (
     Reader("released rows", "re.csv", _RELEASED.encode(), read_foreign),
     Reader("held_out", "h.tsv", b"set\tid\ncdr\t10\n", lambda path: HeldOut.read(path).sets.items()),
     Reader("drugcomb", "d.jsonl", _json(_DRUGCOMB), drugcomb.read_rows),
+    Reader("combination rows", "d.jsonl", _json(_DRUGCOMB), combination_rows.read, True),
+    Reader("pair rows", "p.jsonl", _json(_PAIRS), combination_rows.read, True),
+    Reader("ddi xml", "d.xml", _DDI.encode(), ddi_xml.read, True),
     Reader(
         *("chemdisgene", "approved_relns_ctd_v1.tsv", _LINKS, lambda path: _split(path, "dev"), True),
         {"abstracts.pubtator": _GOLD, "approved_relns_new_v1.tsv": _LINKS},
