@@ -24,8 +24,9 @@ from apothecary.runs.ablation import Ablation, AblationOptions, AblationProgress
 from apothecary.runs.ablation import run as run_ablation
 from apothecary.runs.ablation_result import AblationResult
 from apothecary.runs.development import read_development
-from apothecary.runs.extract import Progress, Run, Summary, run
+from apothecary.runs.extract import Run, Summary, run
 from apothecary.runs.folder import unfinished
+from apothecary.runs.keeping import Progress
 from apothecary.runs.manifest import make_manifest
 from apothecary.runs.rehearsal import Estimate
 from apothecary.runs.rehearsal import estimate as estimate_run
@@ -44,6 +45,7 @@ __all__ = [
     "foresee_ablation",
     "open_engines",
     "read",
+    "run_folder",
     "score",
     "write",
 ]
@@ -122,7 +124,7 @@ def extract(
             job=job,
             engine=opened,
             items=lambda: read_inputs(paths, encoding=options.encoding),
-            folder=_folder(out, task, str(manifest["fingerprint"]), options),
+            folder=run_folder(out, task, str(manifest["fingerprint"]), fresh=options.fresh),
             manifest=manifest,
             limit=options.limit,
             fresh=options.fresh,
@@ -308,9 +310,10 @@ def _paths(inputs: Paths) -> list[Path]:
     return [Path(path) for path in given]
 
 
-def _folder(out: str | Path | None, task: str, run_fingerprint: str, options: ExtractOptions) -> Path:
+def run_folder(out: str | Path | None, task: str, run_fingerprint: str, *, fresh: bool) -> Path:
+    """Where a run goes: `out`, else the newest unfinished one of the very same run, else a new folder."""
     if out is not None:
         return Path(out)
     parent = Path("runs")
-    earlier = None if options.fresh else unfinished(parent, task, run_fingerprint)
+    earlier = None if fresh else unfinished(parent, task, run_fingerprint)
     return earlier or parent / f"{task}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apothecary.cli.options import Config, Encoding, Json, Seed, Set, Threads, named_path, read_settings
+from apothecary.cli.options import (
+    EXIT_CODES,
+    Config,
+    Encoding,
+    Json,
+    MaxCalls,
+    MaxSeconds,
+    MaxTokens,
+    Seed,
+    Set,
+    Slots,
+    Threads,
+    named_path,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     from apothecary.runs.ablation import AblationProgress, Foreseen
@@ -21,7 +35,6 @@ __all__ = ["ablate"]
 
 TASK = "relations"
 LINE_EVERY_SECONDS = 10.0
-EXIT_CODES = {"complete": 0, "incomplete": 1, "stopped by budget": 3, "interrupted": 130}
 
 
 def ablate(
@@ -54,17 +67,15 @@ def ablate(
         Path | None, typer.Option(help="List of held-out ids [default: the file in APOTHECARY_HELD_OUT].")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked at most.")] = False,
-    slots: Annotated[int, typer.Option(min=1, help="Documents at work at once (embedded engine).")] = 1,
+    slots: Slots = 1,
     config: Config = None,
     assignments: Set = None,
     seed: Seed = 0,
     threads: Threads = None,
     encoding: Encoding = "utf-8",
-    max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this.")] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Stop when this many tokens are spent.")
-    ] = None,
-    max_seconds: Annotated[float | None, typer.Option(min=0, help="Stop after this time.")] = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_seconds: MaxSeconds = None,
     as_json: Json = False,
 ) -> int:
     """Leave out scenarios one by one and keep those that add to F1. The same command goes on after a stop."""

@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apothecary.cli.options import Config, Encoding, Json, Seed, Set, Threads, named_path, read_settings
+from apothecary.cli.options import (
+    EXIT_CODES,
+    Config,
+    Encoding,
+    Json,
+    MaxCalls,
+    MaxSeconds,
+    MaxTokens,
+    NoCache,
+    Seed,
+    Set,
+    Slots,
+    Threads,
+    named_path,
+    read_settings,
+)
 from apothecary.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["extract"]
 
 MOST = 1_000_000_000
-EXIT_CODES = {"complete": 0, "incomplete": 1, "stopped by budget": 3, "interrupted": 130}
 
 
 def extract(
@@ -51,18 +65,16 @@ def extract(
     oracle_mentions: Annotated[
         bool, typer.Option("--oracle-mentions", help="Take mentions and concepts from the annotated input.")
     ] = False,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use the cache of replies.")] = False,
-    slots: Annotated[int, typer.Option(min=1, help="Documents at work at once (embedded engine).")] = 1,
+    no_cache: NoCache = False,
+    slots: Slots = 1,
     config: Config = None,
     assignments: Set = None,
     seed: Seed = 0,
     threads: Threads = None,
     encoding: Encoding = "utf-8",
-    max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this.")] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Stop when this many tokens are spent.")
-    ] = None,
-    max_seconds: Annotated[float | None, typer.Option(min=0, help="Stop after this time.")] = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_seconds: MaxSeconds = None,
     as_json: Json = False,
 ) -> int:
     """Extract from documents into a run folder. The same command goes on where it was stopped."""

@@ -11,8 +11,25 @@ import typer
 
 from apothecary.errors import FormatError, UsageError
 
-__all__ = ["Config", "Encoding", "Json", "Seed", "Set", "Threads", "named_path", "read_settings"]
+__all__ = [
+    "EXIT_CODES",
+    "Config",
+    "Encoding",
+    "Json",
+    "MaxCalls",
+    "MaxSeconds",
+    "MaxTokens",
+    "NoCache",
+    "Seed",
+    "Set",
+    "Slots",
+    "Threads",
+    "named_path",
+    "read_settings",
+]
 
+EXIT_CODES = {"complete": 0, "incomplete": 1, "stopped by budget": 3, "interrupted": 130}
+"""By the status that a run ends with."""
 NO_VALUE = "nested too deeply, or a number too long"
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings from a TOML file.", metavar="FILE.toml")
@@ -26,6 +43,15 @@ Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads of the engine [default: the cores at hand].")
 ]
 Encoding = Annotated[str, typer.Option("--encoding", help="Character encoding of the inputs.")]
+MaxCalls = Annotated[
+    int | None, typer.Option("--max-calls", min=0, help="Stop before more requests than this.")
+]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=0, help="Stop when this many tokens are spent.")
+]
+MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", min=0, help="Stop after this time.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not use the cache of replies.")]
+Slots = Annotated[int, typer.Option("--slots", min=1, help="Documents at work at once (embedded engine).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from apothecary.runs.extract import Progress
+from apothecary.runs.keeping import Progress
 
 __all__ = ["clock", "reporting"]
 

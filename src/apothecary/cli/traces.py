@@ -12,12 +12,26 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from apothecary.cli.options import Encoding, Json, Seed, Threads, named_path
+from apothecary.cli.options import (
+    EXIT_CODES,
+    Encoding,
+    Json,
+    MaxCalls,
+    MaxSeconds,
+    MaxTokens,
+    NoCache,
+    Seed,
+    Set,
+    Threads,
+    named_path,
+    read_settings,
+)
 from apothecary.errors import UsageError
 
 if TYPE_CHECKING:
     from apothecary.api import ExtractOptions
     from apothecary.runs.traces import Part, TraceSummary
+    from apothecary.tasks.combinations.trace_conversion import Chats
     from apothecary.tasks.combinations.trace_roles import TraceSettings
 
 __all__ = ["traces"]
@@ -26,7 +40,6 @@ TASK = "combinations"
 RULES = "rules"
 MOST = 1_000_000_000
 _REVISE = re.compile(r"(?:^|,)(?:traces\.)?revise=")
-EXIT_CODES = {"complete": 0, "incomplete": 1, "stopped by budget": 3, "interrupted": 130}
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,7 @@ class _Wish:
     part: Part
     held_out: Path | None
     fallback: str
+    chats: Chats
     out: Path | None
 
 
@@ -67,24 +81,29 @@ def traces(
     fallback: Annotated[
         str, typer.Option(help="For rows that fail, in sft.jsonl: drop them, or rules.")
     ] = "drop",
+    assignments: Set = None,
     limit: Annotated[int | None, typer.Option(min=1, max=MOST, help="Only the first N rows.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start the run folder anew.")] = False,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use the cache of replies.")] = False,
+    no_cache: NoCache = False,
     slots: Annotated[int, typer.Option(min=1, help="Rows at work at once (embedded engine).")] = 1,
     seed: Seed = 0,
     threads: Threads = None,
     encoding: Encoding = "utf-8",
-    max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this.")] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Stop when this many tokens are spent.")
-    ] = None,
-    max_seconds: Annotated[float | None, typer.Option(min=0, help="Stop after this time.")] = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_seconds: MaxSeconds = None,
     as_json: Json = False,
 ) -> int:
-    """Write reasoning for rows whose answer is known. The same command goes on where it was stopped."""
+    """Write reasoning for rows whose answer is known. The same command goes on where it was stopped.
+
+    --set says what the chats of sft.jsonl and grpo.jsonl ask for: reasoning, drugs, context and window of
+    the task. With reasoning=false their answers are lists alone, of all rows: --engine rules will do.
+    """
     from apothecary.api import ExtractOptions
     from apothecary.engines.budget import Budget
+    from apothecary.tasks.combinations.trace_conversion import Chats
     from apothecary.tasks.combinations.trace_roles import TraceSettings
+    from apothecary.tasks.settings import bind
 
     _check(task, part, fallback)
     settings = TraceSettings(
@@ -105,7 +124,8 @@ def traces(
         cache="" if no_cache else None,
         budget=Budget(max_calls, max_tokens, max_seconds),
     )
-    wish = _Wish(list(inputs), engine, cast("Part", part), held_out, fallback, out)
+    chats = bind(Chats, read_settings(None, assignments, task))
+    wish = _Wish(list(inputs), engine, cast("Part", part), held_out, fallback, chats, out)
     summary = _run(wish, settings, options, show=not as_json)
     _tell(summary, as_json=as_json)
     return EXIT_CODES[summary.status]
@@ -128,8 +148,9 @@ def _run(wish: _Wish, settings: TraceSettings, options: ExtractOptions, *, show:
     from apothecary.cli.progress import reporting
     from apothecary.engines.routing import Routed
     from apothecary.formats.inputs import describe_inputs, read_inputs
+    from apothecary.runs.development import held_out_list
     from apothecary.runs.manifest import make_manifest
-    from apothecary.runs.traces import TraceRun, held_out_list, run
+    from apothecary.runs.traces import TraceRun, run
     from apothecary.tasks import catalog
     from apothecary.tasks.combinations.trace_conversion import grpo_of_trace, sft_of_trace
     from apothecary.tasks.combinations.trace_roles import STEPS, prepare_traces
@@ -150,10 +171,10 @@ def _run(wish: _Wish, settings: TraceSettings, options: ExtractOptions, *, show:
             job=job,
             engine=opened,
             items=read_inputs(wish.inputs, encoding=options.encoding),
-            folder=wish.out or _folder(str(manifest["fingerprint"]), fresh=options.fresh),
+            folder=api.run_folder(wish.out, "traces", str(manifest["fingerprint"]), fresh=options.fresh),
             manifest=manifest,
-            sft=lambda row: sft_of_trace(row, fallback=wish.fallback == RULES),
-            grpo=grpo_of_trace,
+            sft=lambda row: sft_of_trace(row, wish.chats, fallback=wish.fallback == RULES),
+            grpo=lambda row: grpo_of_trace(row, wish.chats),
             part=wish.part,
             held_out=listed,
             limit=options.limit,
@@ -161,16 +182,6 @@ def _run(wish: _Wish, settings: TraceSettings, options: ExtractOptions, *, show:
         )
         with reporting(None, show=show) as on_progress:
             return run(plan, on_progress)
-
-
-def _folder(fingerprint: str, *, fresh: bool) -> Path:
-    from datetime import datetime
-
-    from apothecary.runs.folder import unfinished
-
-    parent = Path("runs")
-    earlier = None if fresh else unfinished(parent, "traces", fingerprint)
-    return earlier or parent / f"traces-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _tell(summary: TraceSummary, *, as_json: bool) -> None:

@@ -27,7 +27,7 @@ from collections.abc import Mapping, Sequence
 
 from apothecary.errors import DataError
 from apothecary.metrics.counts import Counts, by_label, macro, total
-from apothecary.metrics.release_nary import AnswerErrors
+from apothecary.metrics.release_nary import AnswerErrors, sound_items
 
 __all__ = [
     "NONE",
@@ -83,15 +83,7 @@ def read_predicted(value: object) -> tuple[list[Pair], AnswerErrors]:
     rows = _parsed(value)
     if not isinstance(rows, list):
         return [], AnswerErrors(structural=1)
-    found: list[Pair] = []
-    errors = AnswerErrors()
-    for row in rows:
-        item = _item(row)
-        if isinstance(item, AnswerErrors):
-            errors += item
-        else:
-            found.append(item)
-    return found, errors
+    return sound_items(rows, _item)
 
 
 def document_counts(gold: Sequence[Pair], predicted: Sequence[Pair]) -> dict[str, Counts]:

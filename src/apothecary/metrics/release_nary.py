@@ -21,8 +21,9 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from apothecary.errors import DataError
 from apothecary.metrics.nary import Credits, pooled
@@ -36,10 +37,12 @@ __all__ = [
     "read_gold",
     "read_predicted",
     "score_lines",
+    "sound_items",
 ]
 
 LABELS = ("POS", "NEG", "COMB", "NO_COMB")
 
+T = TypeVar("T")
 Item = tuple[str, tuple[str, ...]]
 """A label and its drugs: names in lower case with single blanks, distinct and sorted."""
 
@@ -117,10 +120,17 @@ def read_predicted(value: object) -> tuple[list[Item], AnswerErrors]:
         rows = None
     if not isinstance(rows, list):
         return [], AnswerErrors(structural=1)
-    items: list[Item] = []
+    return sound_items(rows, _item)
+
+
+def sound_items(
+    rows: Iterable[object], read: Callable[[object], T | AnswerErrors]
+) -> tuple[list[T], AnswerErrors]:
+    """The items that can be read, and what was wrong with the others."""
+    items: list[T] = []
     errors = AnswerErrors()
     for row in rows:
-        found = _item(row)
+        found = read(row)
         if isinstance(found, AnswerErrors):
             errors += found
         else:

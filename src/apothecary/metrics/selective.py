@@ -14,6 +14,7 @@ from itertools import groupby
 from statistics import NormalDist
 
 from apothecary.errors import DataError, UsageError
+from apothecary.metrics.thresholds import tied
 
 __all__ = [
     "Bin",
@@ -196,15 +197,7 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, flo
 
 def _groups(judged: Judged) -> list[tuple[float, int, int]]:
     """(confidence, cases, wrong ones) for each distinct confidence, the highest first."""
-    for confidence, _ in judged:
-        if not math.isfinite(confidence):
-            raise DataError(f"confidence {confidence} cannot be ranked", hint="clip log-odds first")
-    ordered = sorted(judged, key=lambda each: each[0], reverse=True)
-    groups = []
-    for confidence, members in groupby(ordered, key=lambda each: each[0]):
-        rights = [bool(right) for _, right in members]
-        groups.append((confidence, len(rights), len(rights) - sum(rights)))
-    return groups
+    return [(each, right + wrong, wrong) for each, right, wrong in tied(judged, "confidence")]
 
 
 def _bin(members: Sequence[tuple[float, bool]], low: float, high: float) -> Bin:

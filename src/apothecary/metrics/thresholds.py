@@ -10,7 +10,7 @@ from itertools import groupby
 from apothecary.errors import DataError, UsageError
 from apothecary.metrics.counts import Counts
 
-__all__ = ["Threshold", "fit_threshold", "roc_auc"]
+__all__ = ["Threshold", "fit_threshold", "roc_auc", "tied"]
 
 Scored = Sequence[tuple[float, bool]]
 """A score, and whether the scored thing is truly positive."""
@@ -48,7 +48,7 @@ def fit_threshold(scored: Scored, *, extra_fn: int = 0, min_precision: float = 0
     """
     if extra_fn < 0:
         raise UsageError(f"extra_fn is {extra_fn}", hint="it counts missed positives: 0 or more")
-    groups = _groups(scored)
+    groups = tied(scored)
     positives = sum(right for _, right, _ in groups)
     best, best_place = Counts(fn=positives + extra_fn), -1
     tp = fp = 0
@@ -70,7 +70,7 @@ def roc_auc(scored: Scored) -> float | None:
     >>> roc_auc([(0.9, True), (0.5, True), (0.5, False), (0.1, False)])
     0.875
     """
-    groups = _groups(scored)
+    groups = tied(scored)
     positives = sum(right for _, right, _ in groups)
     negatives = len(scored) - positives
     if not positives or not negatives:
@@ -83,11 +83,14 @@ def roc_auc(scored: Scored) -> float | None:
     return doubled_wins / (2 * positives * negatives)
 
 
-def _groups(scored: Scored) -> list[tuple[float, int, int]]:
-    """(score, positives, negatives) for each distinct score, highest first."""
+def tied(scored: Scored, what: str = "score") -> list[tuple[float, int, int]]:
+    """(score, positives, negatives) for each distinct score, highest first.
+
+    Raises DataError for a score that is not finite; `what` is what the message calls it.
+    """
     for score, _ in scored:
         if not math.isfinite(score):
-            raise DataError(f"score {score} cannot be ranked", hint="clip log-odds to a finite range first")
+            raise DataError(f"{what} {score} cannot be ranked", hint="clip log-odds to a finite range first")
     ordered = sorted(scored, key=lambda each: each[0], reverse=True)
     groups = []
     for score, members in groupby(ordered, key=lambda each: each[0]):

@@ -20,7 +20,7 @@ from apothecary.errors import FormatError, RunError, RunMismatch, UsageError
 from apothecary.formats.lines import printable
 
 # The folder of a run and that of an ablation are locked, cut and replaced by the same rules.
-from apothecary.runs.durable import cut_torn_line, lock, replace_text
+from apothecary.runs.durable import cut_torn_line, held_folder, replace_text
 from apothecary.runs.folder import fingerprint
 from apothecary.runs.ledger import Spent
 from apothecary.tasks.ablation import Variant
@@ -69,15 +69,7 @@ class AblationFolder:
         Raises RunMismatch when it was measured with another identity, FormatError when its rows are
         damaged, RunError when another process holds it, UsageError when it cannot be written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            held = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise UsageError(
-                f"cannot write the folder: {error.strerror}", where=printable(self.path)
-            ) from error
-        with held, ExitStack() as closing:
-            lock(held, self.path)
+        with held_folder(self.path, "the folder"), ExitStack() as closing:
             path = self.path / "ablation.jsonl"
             try:
                 if path.exists():

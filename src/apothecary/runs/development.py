@@ -18,11 +18,17 @@ from apothecary.errors import UsageError
 from apothecary.formats.inputs import describe_inputs, read_gold
 from apothecary.formats.lines import printable
 
-__all__ = ["HELD_OUT_VARIABLE", "read_development", "split"]
+__all__ = ["held_out_list", "read_development", "split"]
 
 HELD_OUT_VARIABLE = "APOTHECARY_HELD_OUT"
 TEST_WORDS = frozenset({"test", "tests", "testset", "testing"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def held_out_list(path: Path | None) -> Path | None:
+    """The list of held-out ids: the one that is given, else the file that ``APOTHECARY_HELD_OUT`` names."""
+    named = os.environ.get(HELD_OUT_VARIABLE)
+    return path or (Path(named) if named else None)
 
 
 def read_development(path: Path, *, held_out: Path | None = None, encoding: str = "utf-8") -> list[Document]:
@@ -32,8 +38,7 @@ def read_development(path: Path, *, held_out: Path | None = None, encoding: str 
     says test is refused: of the path itself, or of a file in a folder. Raises UsageError for both, DataError
     for the first record that cannot be read.
     """
-    named = os.environ.get(HELD_OUT_VARIABLE)
-    list_path = held_out or (Path(named) if named else None)
+    list_path = held_out_list(held_out)
     listed = HeldOut.none() if list_path is None else HeldOut.read(list_path)
     if list_path is None:
         _refuse_test_names(path)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from apothecary.errors import RunError
+from apothecary.errors import RunError, UsageError
+from apothecary.formats.lines import printable
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
-__all__ = ["cut_torn_line", "lock", "replace_text"]
+__all__ = ["cut_torn_line", "held_folder", "replace_text"]
 
 
 def cut_torn_line(path: Path) -> None:
@@ -45,8 +47,23 @@ def replace_text(path: Path, parts: Iterable[str]) -> None:
         raise RunError(f"cannot write: {error.strerror}", where=str(path)) from error
 
 
-def lock(stream: IO[str], path: Path) -> None:
-    """Hold a lock file until it is closed. Raises RunError when another process holds it; `path` is shown."""
+@contextmanager
+def held_folder(path: Path, what: str) -> Iterator[None]:
+    """Make a folder and hold it against other processes; `what` is what an error calls it.
+
+    Raises UsageError when it cannot be made, RunError when another process holds it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        stream = (path / ".lock").open("w")
+    except OSError as error:
+        raise UsageError(f"cannot write {what}: {error.strerror}", where=printable(path)) from error
+    with stream:
+        _lock(stream, path)
+        yield
+
+
+def _lock(stream: IO[str], path: Path) -> None:
     try:
         if sys.platform == "win32":
             msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,14 +13,14 @@ from apothecary.formats.records import to_record
 from apothecary.messages import Engine
 from apothecary.runs.driver import Item, drive
 from apothecary.runs.folder import RunFolder, read_lines
+from apothecary.runs.keeping import Progress, keep_results
 from apothecary.runs.ledger import Ledger
 from apothecary.runs.manifest import finished
 from apothecary.runs.report import ReportInput, write_report
 from apothecary.tasks.flow import Job, ScoreOptions, Task
 
-__all__ = ["Progress", "Run", "Summary", "run"]
+__all__ = ["Run", "Summary", "run"]
 
-LEDGER_EVERY_SECONDS = 10.0
 REPORT_DOCUMENTS = 200
 SCORED = 20_000
 """Documents up to which a run scores itself: scoring holds all predictions. `score` has no such limit."""
@@ -41,16 +39,6 @@ class Run:
     limit: int | None = None
     fresh: bool = False
     in_flight: int | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands: documents finished now and before, failures, and the account so far."""
-
-    finished: int
-    before: int
-    failed: int
-    ledger: Ledger
 
 
 @dataclass(frozen=True)
@@ -138,20 +126,8 @@ def run(plan: Run, on_progress: Callable[[Progress], None] = lambda progress: No
 
 
 def _process(plan: Run, folder: RunFolder, seen: _Seen, on_progress: Callable[[Progress], None]) -> None:
-    before = len(folder.done)
-    started = saved = time.monotonic()
-    wall_before = folder.ledger.wall_seconds
     flow, items = plan.job.flows["extract"], _missing(plan, folder, seen)
-    results = drive(items, flow, plan.engine, in_flight=plan.in_flight)
-    with closing(results):
-        for result in results:
-            folder.write(result)
-            now = time.monotonic()
-            folder.ledger.wall_seconds = wall_before + now - started
-            if now - saved > LEDGER_EVERY_SECONDS:
-                folder.write_ledger()
-                saved = now
-            on_progress(Progress(len(folder.done) - before, before, len(folder.failed), folder.ledger))
+    keep_results(drive(items, flow, plan.engine, in_flight=plan.in_flight), folder, on_progress)
     if not folder.done and not folder.failed:
         raise DataError("the inputs hold no document", hint="see the README for the formats that are read")
 

@@ -18,7 +18,7 @@ from typing import IO
 
 from apothecary.errors import FormatError, RunError, RunMismatch, UsageError
 from apothecary.runs.driver import Result
-from apothecary.runs.durable import cut_torn_line, lock, replace_text
+from apothecary.runs.durable import cut_torn_line, held_folder, replace_text
 from apothecary.runs.ledger import Ledger
 
 __all__ = ["RunFolder", "fingerprint", "read_json", "read_lines", "unfinished"]
@@ -52,15 +52,7 @@ class RunFolder:
         Raises RunMismatch when it holds a run of another fingerprint and not `fresh`; RunError when
         another process holds it; UsageError when it cannot be written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            held = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise UsageError(
-                f"cannot write the run folder: {error.strerror}", where=str(self.path)
-            ) from error
-        with held, ExitStack() as opened:
-            lock(held, self.path)
+        with held_folder(self.path, "the run folder"), ExitStack() as opened:
             try:
                 self._take_up(manifest, fresh=fresh)
                 self._predictions, self._errors = (

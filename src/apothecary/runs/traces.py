@@ -15,12 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,21 +28,19 @@ from apothecary.corpora.held_out import HeldOut
 from apothecary.documents import Document
 from apothecary.errors import BudgetExhausted, DataError, UsageError
 from apothecary.messages import Engine
-from apothecary.runs.development import HELD_OUT_VARIABLE
 from apothecary.runs.driver import Item, drive
 from apothecary.runs.durable import replace_text
-from apothecary.runs.extract import Progress
 from apothecary.runs.folder import RunFolder, read_lines
+from apothecary.runs.keeping import Progress, keep_results
 from apothecary.runs.ledger import Ledger
 from apothecary.runs.manifest import finished
 from apothecary.tasks.flow import Job
 
-__all__ = ["FLOW", "Part", "Row", "TraceRun", "TraceSummary", "held_out_list", "run"]
+__all__ = ["FLOW", "Part", "Row", "TraceRun", "TraceSummary", "run"]
 
 FLOW = "traces"
 Part = Literal["train", "dev", "all"]
 Row = Mapping[str, object]
-LEDGER_EVERY_SECONDS = 10.0
 WRITTEN = ("traces.jsonl", "failed.jsonl", "sft.jsonl", "grpo.jsonl", "summary.json")
 _PUBMED = re.compile(r"/([0-9]+)/?$")
 NO_GOLD = "none"
@@ -86,12 +81,6 @@ class TraceSummary:
     reason: str = ""
 
 
-def held_out_list(path: Path | None) -> Path | None:
-    """The list of held-out ids: the one that is given, else the file that ``APOTHECARY_HELD_OUT`` names."""
-    named = os.environ.get(HELD_OUT_VARIABLE)
-    return path or (Path(named) if named else None)
-
-
 def run(plan: TraceRun, on_progress: Callable[[Progress], None] = lambda progress: None) -> TraceSummary:
     """Make the traces that are missing and write the files. Interruption and a spent budget are ends.
 
@@ -122,20 +111,9 @@ def run(plan: TraceRun, on_progress: Callable[[Progress], None] = lambda progres
 def _process(
     plan: TraceRun, items: Iterator[Item], folder: RunFolder, on_progress: Callable[[Progress], None]
 ) -> None:
-    before = len(folder.done)
-    started = saved = time.monotonic()
-    wall_before = folder.ledger.wall_seconds
     missing = (item for item in items if not (isinstance(item, Document) and item.id in folder.done))
     results = drive(missing, plan.job.flows[FLOW], plan.engine, in_flight=plan.in_flight)
-    with closing(results):
-        for result in results:
-            folder.write(result)
-            now = time.monotonic()
-            folder.ledger.wall_seconds = wall_before + now - started
-            if now - saved > LEDGER_EVERY_SECONDS:
-                folder.write_ledger()
-                saved = now
-            on_progress(Progress(len(folder.done) - before, before, len(folder.failed), folder.ledger))
+    keep_results(results, folder, on_progress)
     if not folder.done and not folder.failed:
         raise DataError(
             "the inputs hold no row to write a trace for",

@@ -13,12 +13,13 @@ from apothecary.messages import Grammar, JsonSchema, Reply
 from apothecary.tasks.combinations.answers import Combination
 from apothecary.tasks.combinations.candidates import Candidate, drug_mentions, source_of
 from apothecary.tasks.combinations.labels import DRUGCOMB, label_set
-from apothecary.tasks.combinations.steps import Decided, answer_step, reason_step, sets_step
+from apothecary.tasks.combinations.steps import Decided, Shown, answer_step, reason_step, sets_step
 
+SHOWN = Shown(drugs=True, context=True, brief=False)
 STEPS = (
-    answer_step(drugs_given=True, context=True),
-    reason_step(drugs_given=True, context=True, grammar=True),
-    sets_step(0.5, drugs_given=True, context=True),
+    answer_step(SHOWN),
+    reason_step(SHOWN, grammar=True),
+    sets_step(0.5, SHOWN),
 )
 NAMES = ("Druga", 'drug "b"', "c<d\\e", "β-drug")
 
@@ -85,7 +86,7 @@ def test_a_perfect_answer_follows_the_schema_and_others_do_not(corpus: str) -> N
 @pytest.mark.parametrize("names", [NAMES, ()])
 def test_a_perfect_chain_is_a_sentence_of_the_grammar(names: tuple[str, ...]) -> None:
     llguidance = pytest.importorskip("llguidance", reason="needs llguidance, of the extra 'train'")
-    step = reason_step(drugs_given=bool(names), context=True, grammar=True)
+    step = reason_step(Shown(drugs=bool(names), context=True, brief=False), grammar=True)
     constraint = step.prompt(candidate(*(names or NAMES))).constraint
     assert isinstance(constraint, Grammar)
     assert "<think>\\n" in constraint.gbnf

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -16,7 +17,9 @@ from apothecary.formats.inputs import read_gold
 from apothecary.messages import Failure, JsonSchema, Outcome, Reply, Request
 from apothecary.tasks.combinations.answers import Combination
 from apothecary.tasks.combinations.examples import example_of
+from apothecary.tasks.combinations.task import TASK
 from apothecary.tasks.combinations.trace_conversion import (
+    Chats,
     grpo_of_trace,
     read_grpo,
     read_sft,
@@ -229,11 +232,46 @@ def test_impossible_settings_are_refused(settings: TraceSettings) -> None:
 @pytest.mark.parametrize("rels", [None, []], ids=["combined", "not combined"])
 @pytest.mark.parametrize("think", [None, "[1] A\n- b"])
 def test_training_rows_give_answers_back(rels: list[dict[str, object]] | None, think: str | None) -> None:
-    example = example_of(row(rels))
-    imitated = read_sft(json.loads(json.dumps(to_sft(example, think))))
-    rewarded = read_grpo(json.loads(json.dumps(to_grpo(example))))
+    example, chats = example_of(row(rels)), Chats(reasoning=think is not None)
+    imitated = read_sft(json.loads(json.dumps(to_sft(example, think, chats))))
+    rewarded = read_grpo(json.loads(json.dumps(to_grpo(example, chats))))
     assert imitated.items == rewarded.items == example.gold
     assert imitated.think == think
+
+
+@pytest.mark.parametrize("reasoning", [True, False])
+@pytest.mark.parametrize("drugs", ["given", "found"])
+@pytest.mark.parametrize("prompt", ["full", "brief"])
+def test_training_asks_what_extraction_asks(
+    reasoning: bool, drugs: Literal["given", "found"], prompt: Literal["full", "brief"]
+) -> None:
+    """Word for word: a model is asked what it was trained on, long paragraphs cut to the same window."""
+    filler = "Nothing of note happened that day . " * 20
+    values = {
+        "doc_id": "d",
+        "sentence": SENTENCE,
+        "paragraph": filler + SENTENCE + " " + filler,
+        "spans": SPANS,
+        "rels": [],
+    }
+    document = document_of(values, where="x.jsonl:1", line=1)
+    chats = Chats(reasoning=reasoning, drugs=drugs, window=200, prompt=prompt)
+    settings = {"ways": "text", "reasoning": reasoning, "drugs": drugs, "window": 200, "prompt": prompt}
+    asked = next(TASK.prepare(settings, {}).flows["extract"](document))
+    trained = to_sft(example_of(document), "[1] A" if reasoning else None, chats)["messages"]
+    assert isinstance(trained, list)
+    messages = [{"role": each.role, "content": each.content} for each in asked[0].messages]
+    assert trained[:-1] == messages
+    assert SENTENCE in messages[-1]["content"].partition("Target sentence")[0]
+
+
+def test_without_reasoning_every_example_is_taken_and_answers_with_the_list_alone() -> None:
+    record = walk(BAD, settings=TraceSettings(rounds=1)).record
+    found = sft_of_trace(record, Chats(reasoning=False))
+    assert found is not None
+    chat = found["messages"]
+    assert isinstance(chat, list)
+    assert json.loads(chat[-1]["content"]) == [{"type": "POS", "drugs": ["zincol", "aspirin"]}]
 
 
 def test_the_answer_of_a_training_row_is_the_examples_not_the_writers() -> None:

@@ -21,7 +21,17 @@ from apothecary.tasks.combinations.answers import normal_name
 from apothecary.tasks.combinations.examples import Example
 from apothecary.vocab.dictionary import read_dictionary
 
-__all__ = ["DRUG", "Candidate", "Drug", "Source", "drug_mentions", "excerpt", "from_dictionary", "source_of"]
+__all__ = [
+    "DRUG",
+    "Candidate",
+    "Drug",
+    "Source",
+    "around",
+    "drug_mentions",
+    "excerpt",
+    "from_dictionary",
+    "source_of",
+]
 
 DRUG = "Drug"
 """The type that mentions of drugs get in a record."""
@@ -108,8 +118,7 @@ class Source:
         text = document.text[sentence.start : sentence.end]
         other = [p for p in document.passages if p.section == "paragraph"] if self.target else []
         if other:
-            given = document.passage_text(other[0])
-            paragraph = excerpt(given, sentences(given), None, window)
+            paragraph = around(document.passage_text(other[0]), text, window)
         else:
             paragraph = excerpt(document.text, self.spans, sentence, window)
         example = Example(
@@ -179,6 +188,15 @@ def _dictionary_names() -> frozenset[str]:
         for entry in entries
         if entry.type.casefold() in _DRUG_TYPES and len(entry.name) >= _SHORTEST_NAME
     )
+
+
+def around(paragraph: str, sentence: str, limit: int) -> str:
+    """The paragraph of a row, or what `excerpt` keeps of a longer one, around the sentence if it has it."""
+    if len(paragraph) <= limit:
+        return paragraph
+    start = paragraph.find(sentence)
+    target = Span(start, start + len(sentence)) if start >= 0 and sentence else None
+    return excerpt(paragraph, sentences(paragraph), target, limit)
 
 
 def excerpt(text: str, spans: Sequence[Span], target: Span | None, limit: int) -> str:

@@ -35,13 +35,21 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
 _FOLDER = "apothecary.tasks.combinations"
 PROMPTS = {
     f"{name}.txt": load_prompt(_FOLDER, f"{name}.txt")
-    for name in ("drugcomb", "ddi", "context", "answer", "reason", "target", "drugs")
+    for name in (
+        *("drugcomb", "ddi", "context", "answer", "reason", "target", "drugs"),
+        *("brief_answer", "brief_reason"),
+    )
 }
+_WHAT = {"drugcomb": "drug combinations", "ddi": "drug interactions"}
 _HEADING = re.compile(r"^[ \t]*\[([1-9])\][^\n]*", re.MULTILINE)
 
 
-def messages(example: Example, *, reasoning: bool, drugs_given: bool, context: bool) -> tuple[Message, ...]:
+def messages(
+    example: Example, *, reasoning: bool, drugs_given: bool, context: bool, brief: bool = False
+) -> tuple[Message, ...]:
     """The chat of one question.
+
+    A `brief` one explains neither the types nor the form of the answer: for models trained on such.
 
     With `reasoning` a chain under `SECTIONS` is asked for before the answer; with `drugs_given` the drugs
     of the sentence are listed; with `context` the paragraph is shown, where there is one. The paragraph is
@@ -53,18 +61,22 @@ def messages(example: Example, *, reasoning: bool, drugs_given: bool, context: b
     slots = {
         "types": "\n".join(f"- {name}: {meaning}" for name, meaning in labels.types.items()),
         "context": "" if alone else PROMPTS["context.txt"].rstrip() + " ",
+        "what": _WHAT[labels.name],
         "first": next(iter(labels.types)),
         "none": labels.none,
         "sections": "\n".join(f"[{number}] {name}" for number, name in enumerate(SECTIONS[labels.name], 1)),
         "sentence": example.sentence,
         "drugs": "; ".join(example.drugs),
     }
-    parts = [
-        PROMPTS[f"{labels.name}.txt"],
-        PROMPTS["reason.txt" if reasoning else "answer.txt"],
+    kind = "reason.txt" if reasoning else "answer.txt"
+    texts = [
         *([] if alone else [PROMPTS["target.txt"]]),
         *([PROMPTS["drugs.txt"]] if drugs_given and example.drugs else []),
     ]
+    if brief:
+        parts = [*texts, PROMPTS[f"brief_{kind}"]]
+    else:
+        parts = [PROMPTS[f"{labels.name}.txt"], PROMPTS[kind], *texts]
     question = "\n".join(fill(part, slots, where=f"example {example.id}") for part in parts)
     return document_messages(example.sentence if alone else paragraph, question)
 

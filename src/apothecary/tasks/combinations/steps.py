@@ -23,11 +23,22 @@ from apothecary.tasks.combinations.answers import (
     render_completion,
 )
 from apothecary.tasks.combinations.candidates import Candidate
+from apothecary.tasks.combinations.examples import Example
 from apothecary.tasks.combinations.labels import LabelSet, label_set
 from apothecary.tasks.combinations.prompting import SECTIONS, messages
 from apothecary.tasks.flow import Parsed, Step
 
-__all__ = ["ANSWER", "REASON", "SETS", "Decided", "Scored", "answer_step", "reason_step", "sets_step"]
+__all__ = [
+    "ANSWER",
+    "REASON",
+    "SETS",
+    "Decided",
+    "Scored",
+    "Shown",
+    "answer_step",
+    "reason_step",
+    "sets_step",
+]
 
 ANSWER = "combinations.answer"
 REASON = "combinations.reason"
@@ -79,24 +90,39 @@ class Decided:
     scores: tuple[Scored, ...] = ()
 
 
-def answer_step(*, drugs_given: bool, context: bool) -> Step[Candidate, Decided]:
+@dataclass(frozen=True)
+class Shown:
+    """What a question tells a language model: see `messages`."""
+
+    drugs: bool
+    context: bool
+    brief: bool
+
+    def messages(self, example: Example, *, reasoning: bool) -> tuple[Message, ...]:
+        """The chat about an example."""
+        return messages(
+            example, reasoning=reasoning, drugs_given=self.drugs, context=self.context, brief=self.brief
+        )
+
+
+def answer_step(shown: Shown) -> Step[Candidate, Decided]:
     """A list and nothing else."""
 
     def prompt(candidate: Candidate) -> Request:
-        return _text_request(ANSWER, candidate, drugs_given=drugs_given, context=context)
+        return _text_request(ANSWER, candidate, shown)
 
     return Step(ANSWER, prompt, _parse, _render)
 
 
-def reason_step(*, drugs_given: bool, context: bool, grammar: bool) -> Step[Candidate, Decided]:
+def reason_step(shown: Shown, *, grammar: bool) -> Step[Candidate, Decided]:
     """A chain of reasoning, then a list; held to a grammar where the engine can be."""
 
     def prompt(candidate: Candidate) -> Request:
         example = candidate.example
         labels = label_set(example.corpus)
-        drugs = example.drugs if drugs_given else ()
+        drugs = example.drugs if shown.drugs else ()
         return Request(
-            messages=messages(example, reasoning=True, drugs_given=drugs_given, context=context),
+            messages=shown.messages(example, reasoning=True),
             step=REASON,
             # A server would be given the constraint for the answer alone and drop the thinking.
             constraint=Grammar(_grammar(labels, drugs)) if grammar else None,
@@ -106,7 +132,7 @@ def reason_step(*, drugs_given: bool, context: bool, grammar: bool) -> Step[Cand
     return Step(REASON, prompt, _parse, _render)
 
 
-def sets_step(threshold: float, *, drugs_given: bool, context: bool) -> Step[Candidate, Decided]:
+def sets_step(threshold: float, shown: Shown) -> Step[Candidate, Decided]:
     """Every set of the drugs of a sentence. An engine that reads messages answers as in `answer_step`."""
 
     def prompt(candidate: Candidate) -> Request:
@@ -117,7 +143,7 @@ def sets_step(threshold: float, *, drugs_given: bool, context: bool) -> Step[Can
         question = SetQuestion(
             candidate.text, spans, candidate_sets(len(spans)), (labels.none, *labels.types)
         )
-        return _text_request(SETS, candidate, drugs_given=drugs_given, context=context, question=question)
+        return _text_request(SETS, candidate, shown, question)
 
     def parse(reply: Reply, candidate: Candidate) -> Parsed[Decided]:
         if isinstance(reply.value, SetProbabilities):
@@ -128,21 +154,15 @@ def sets_step(threshold: float, *, drugs_given: bool, context: bool) -> Step[Can
 
 
 def _text_request(
-    step: str,
-    candidate: Candidate,
-    *,
-    drugs_given: bool,
-    context: bool,
-    question: SetQuestion | None = None,
+    step: str, candidate: Candidate, shown: Shown, question: SetQuestion | None = None
 ) -> Request:
     example = candidate.example
     labels = label_set(example.corpus)
-    chat: tuple[Message, ...] = messages(example, reasoning=False, drugs_given=drugs_given, context=context)
     return Request(
-        messages=chat,
+        messages=shown.messages(example, reasoning=False),
         step=step,
         input=question,
-        constraint=JsonSchema(_json_schema(labels, example.drugs if drugs_given else ())),
+        constraint=JsonSchema(_json_schema(labels, example.drugs if shown.drugs else ())),
         decoding=Decoding(max_new_tokens=TOKENS[labels.name]),
     )
 

@@ -42,6 +42,7 @@ from apothecary.tasks.combinations.steps import (
     REASON,
     SETS,
     Decided,
+    Shown,
     answer_step,
     reason_step,
     sets_step,
@@ -72,7 +73,8 @@ class Settings:
     `ways`: ``text`` asks a language model for a list, ``sets`` asks a model without prompts for the
     probability of every set; ``auto`` takes what the engine can. With `reasoning` a chain comes before the
     list. `drugs`: ``given`` names the drugs of a sentence in its question, ``found`` does not.
-    `context` shows the paragraph, cut to `window` characters around the sentence. `labels`: ``drugcomb``
+    `context` shows the paragraph, cut to `window` characters around the sentence. A
+    ``brief`` prompt explains nothing: it is for models that were trained on such. `labels`: ``drugcomb``
     or ``ddi``; empty takes those of the document's corpus. A set is believed from `threshold` on; None takes
     the one that ships. `max_sentences` bounds the questions of one document.
     """
@@ -81,6 +83,7 @@ class Settings:
     reasoning: bool = False
     drugs: Literal["given", "found"] = "given"
     context: bool = True
+    prompt: Literal["full", "brief"] = "full"
     labels: Literal["", "drugcomb", "ddi"] = ""
     window: Annotated[int, Field(ge=1)] = 6000
     max_sentences: Annotated[int, Field(ge=0, le=1_000_000_000)] = 500
@@ -170,13 +173,13 @@ def _prepare(given: Mapping[str, object], engines: Mapping[str, EngineInfo]) -> 
     tagger = engines.get(MENTIONS.name)
     tagged = tagger is None or tagger.steps is None or MENTIONS.name in tagger.steps
     threshold = settings.threshold if settings.threshold is not None else _shipped_threshold()
-    shown = {"drugs_given": settings.drugs == "given", "context": settings.context}
+    shown = Shown(settings.drugs == "given", settings.context, settings.prompt == "brief")
     step = (
-        sets_step(threshold, **shown)
+        sets_step(threshold, shown)
         if ways == "sets"
-        else reason_step(grammar=bool(_TAKES_GRAMMARS.search(engine)), **shown)
+        else reason_step(shown, grammar=bool(_TAKES_GRAMMARS.search(engine)))
         if settings.reasoning
-        else answer_step(**shown)
+        else answer_step(shown)
     )
     asked = [name]
     if not engines and settings.ways == "auto" and not settings.reasoning:
