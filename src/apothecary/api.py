@@ -15,6 +15,7 @@ from apothecary.engines.cache import Cached, default_cache_path
 from apothecary.engines.open import EngineOptions, engine_spec, open_engine
 from apothecary.engines.replay import Replay
 from apothecary.engines.routing import Routed, parse_routes
+from apothecary.engines.tuned import tuned_settings
 from apothecary.errors import DataError, UsageError
 from apothecary.formats.inputs import describe_inputs, read_gold, read_inputs
 from apothecary.formats.outputs import write_documents
@@ -115,7 +116,7 @@ def extract(
     described = describe_inputs(paths)
     with closing(open_engines(chosen, engine, options, asked)) as opened:
         engines = {step: each.info for step, each in opened.engines.items()}
-        job = chosen.prepare(settings or {}, engines)
+        job = chosen.prepare({**tuned_settings(task, engines), **(settings or {})}, engines)
         opened.check(job.steps)
         used = {step: engines[step] for step in job.steps}
         manifest = make_manifest(task, job, used, described, limit=options.limit)

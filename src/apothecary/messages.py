@@ -245,7 +245,8 @@ class EngineInfo:
     `name` is how a user writes it, `digest` stands for its weights and every setting that can
     change a reply, `steps` are the steps it serves (None: any), `local` is false when requests
     leave this machine, `concurrency` is how many threads may usefully call `answer` at once, `notes`
-    are what its user should know before trusting it.
+    are what its user should know before trusting it. `tuned` are settings by task that its weights were
+    trained with: a run takes them where its user says nothing.
     """
 
     name: str
@@ -255,6 +256,7 @@ class EngineInfo:
     local: bool = True
     concurrency: int = 1
     notes: tuple[str, ...] = ()
+    tuned: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
 
 
 Done = Callable[[int, Outcome], None]

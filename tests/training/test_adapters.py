@@ -15,6 +15,7 @@ from peft import PeftModel
 from safetensors.torch import save_file
 from transformers import LlamaForCausalLM
 
+from apothecary import api
 from apothecary.cli import adapters
 from apothecary.cli.dev_figure import development_judge, figure_of
 from apothecary.errors import UsageError, WeightsError
@@ -172,6 +173,31 @@ def test_a_checkpoint_is_judged_by_extraction_and_the_score_of_the_task(model: P
     checkpoint = tiny_adapter(model, tmp_path / "out" / "step-1")
     assert judge(checkpoint) == 0.0
     assert (tmp_path / "out/development/step-1/predictions.jsonl").exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_asks_an_adapter_as_it_was_trained_unless_told_otherwise(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("llguidance", reason="the train extra is not installed")
+    adapter = tiny_adapter(model, tmp_path / "adapter")
+    (adapter / "asked.json").write_text(
+        '{"settings": {"combinations": {"prompt": "brief", "context": false}}}'
+    )
+    (tmp_path / "trial.txt").write_text("Cisplatin plus paclitaxel improved survival.")
+    found = []
+    given: tuple[dict[str, object], ...] = ({}, {"context": True})
+    for place, settings in enumerate(given):
+        api.extract(
+            tmp_path / "trial.txt",
+            "combinations",
+            engine=f"hf:{model}+{adapter}",
+            settings=settings,
+            out=tmp_path / str(place),
+            options=api.ExtractOptions(cache="", threads=1),
+        )
+        manifest = json.loads((tmp_path / str(place) / "manifest.json").read_text())
+        told = manifest["identity"]["settings"]
+        found.append((told["prompt"], told["context"]))
+    assert found == [("brief", False), ("brief", True)]
 
 
 def test_the_commands_are_there() -> None:

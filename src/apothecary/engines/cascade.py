@@ -61,6 +61,7 @@ class Cascade:
             steps=None if one.steps is None or two.steps is None else (*one.steps, *two.steps),
             local=one.local and two.local,
             concurrency=min(one.concurrency, two.concurrency),
+            tuned={**two.tuned, **one.tuned},
         )
 
     def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:

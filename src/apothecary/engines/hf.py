@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, cast
 
 from apothecary.engines.cores import free_cores
 from apothecary.engines.hf_constraints import Beginning, Codes, Row, Vocabulary, Writer, score, write
+from apothecary.engines.tuned import read_asked
 from apothecary.engines.weights import resolve
 from apothecary.errors import ContextOverflow, EngineError, ModelMissing, WeightsError
 from apothecary.messages import (
@@ -89,6 +90,7 @@ def open_hf(
     folder = _folder(path_or_name)
     if adapter is not None:
         _check_adapter(adapter)
+    asked = read_asked(adapter)
     with warnings.catch_warnings(action="ignore"):
         tokenizer, model = _load(folder)
         if adapter is not None:
@@ -100,14 +102,15 @@ def open_hf(
     number, device = str(model.dtype).removeprefix("torch."), model.device.type
     versions = " ".join(f"{one} {importlib.metadata.version(one)}" for one in ("torch", "transformers"))
     settings = f"{_digest(folder)} {versions} {number} on {device} context {held}"
-    if seed:
-        settings += f" seed {seed}"
+    settings += f" seed {seed}" if seed else ""
     rounded = f"computes in {number}: a reply may differ a little with what else is asked at the same time"
     info = EngineInfo(
         name=name,
         digest=hashlib.sha256(settings.encode()).hexdigest(),
         adapter_digest=_digest(adapter) if adapter is not None else "",
+        steps=asked.steps,
         notes=() if number == "float32" else (rounded,),
+        tuned=asked.settings,
     )
     return HuggingFace(model, tokenizer, vocabulary, info, context=held, batch=max(1, batch), seed=seed)
 

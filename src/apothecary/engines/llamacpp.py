@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 
 from apothecary.engines.cores import free_cores
 from apothecary.engines.options import choice_grammar, option_logprobs
+from apothecary.engines.tuned import read_asked
 from apothecary.engines.weights import ModelFile
 from apothecary.errors import ContextOverflow, EngineError
 from apothecary.messages import (
@@ -68,6 +69,7 @@ def open_llamacpp(
     """
     if adapter is not None and not adapter.is_file():
         raise EngineError("there is no such adapter", where=str(adapter))
+    asked = read_asked(adapter)
     try:
         import xllamacpp
     except ImportError as error:
@@ -104,7 +106,9 @@ def open_llamacpp(
         name=name,
         digest=hashlib.sha256(settings.encode()).hexdigest(),
         adapter_digest=file_digest(adapter) if adapter else "",
+        steps=asked.steps,
         concurrency=slots,
+        tuned=asked.settings,
     )
     return LlamaCpp(cast(Server, server), info, slots=slots, seed=seed)
 

@@ -16,6 +16,7 @@ from apothecary.engines.pocket import open_pocket
 from apothecary.engines.replay import open_replay
 from apothecary.engines.routing import KINDS
 from apothecary.engines.scripted import read_script
+from apothecary.engines.tuned import shipped_adapter
 from apothecary.engines.weights import resolve
 from apothecary.errors import UsageError
 from apothecary.messages import Engine
@@ -109,7 +110,11 @@ def _weights_and_adapter(weights: str, adapter: str | None) -> tuple[str, str | 
 
 
 def _path(name: str | None) -> Path | None:
-    return Path(name) if name else None
+    """The path of an adapter; the name of one that ships stands for it, where there is no such path here."""
+    if not name:
+        return None
+    shipped = shipped_adapter(name) if not Path(name).exists() else None
+    return shipped or Path(name)
 
 
 def _open_pocket(spec: str, parts: re.Match[str], options: EngineOptions) -> Engine:

@@ -73,7 +73,9 @@ def open_replay(folder: Path, cache: Path) -> Replay:
     try:
         engines = json.loads(path.read_text(encoding="utf-8"))["identity"]["engines"]
         infos = {
-            str(step): EngineInfo(str(each["name"]), str(each["digest"]), str(each["adapter"]))
+            str(step): EngineInfo(
+                str(each["name"]), str(each["digest"]), str(each["adapter"]), tuned=each.get("tuned", {})
+            )
             for step, each in engines.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

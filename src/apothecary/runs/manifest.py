@@ -33,10 +33,7 @@ def make_manifest(
         "version": __version__,
         "settings": dict(job.settings),
         "prompts": dict(job.prompts),
-        "engines": {
-            step: {"name": info.name, "digest": info.digest, "adapter": info.adapter_digest}
-            for step, info in sorted(engines.items())
-        },
+        "engines": {step: _engine(info) for step, info in sorted(engines.items())},
         "inputs": [[Path(path).name, digest] for path, digest in inputs],
         "limit": limit,
     }
@@ -52,6 +49,12 @@ def make_manifest(
         "started": now(),
         "finished": None,
     }
+
+
+def _engine(info: EngineInfo) -> dict[str, object]:
+    found: dict[str, object] = {"name": info.name, "digest": info.digest, "adapter": info.adapter_digest}
+    # A replay has no other way to know it.
+    return found | {"tuned": dict(info.tuned)} if info.tuned else found
 
 
 def finished(manifest: Mapping[str, object], status: str, counts: Mapping[str, int]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
+from apothecary.engines.tuned import ASKED
 from apothecary.errors import UsageError
 from apothecary.networks.description import file_digest
 from apothecary.training.adapter_files import AdapterFile, read_adapter, write_adapter
@@ -141,6 +142,11 @@ def finish(
     record = {**asdict(tuned), "settings": asdict(settings), "versions": versions}
     text = json.dumps(record, indent=1, default=str) + "\n"
     (checkpoints.out / "training.json").write_text(text, encoding="utf-8")
+    if settings.dev:
+        # What the checkpoint was chosen by is how it should be asked.
+        asked = {"settings": {settings.dev.task: dict(settings.dev.settings)}}
+        for place in (checkpoints.out, folder):
+            (place / ASKED).write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(checkpoints.out / "work", ignore_errors=True)
     return tuned
 
