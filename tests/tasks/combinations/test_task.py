@@ -353,6 +353,7 @@ def test_a_long_text_is_cut_around_the_sentence() -> None:
 def test_a_row_is_gold_whether_or_not_it_has_combinations() -> None:
     assert TASK.is_gold(ROW)
     assert not TASK.is_gold(Document("d", ABSTRACT))
+    assert not TASK.is_gold(replace(ROW, attributes={}))  # A sentence of one's own, set apart in the same way.
 
 
 def test_predictions_score_against_their_rows() -> None:

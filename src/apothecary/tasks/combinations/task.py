@@ -247,7 +247,9 @@ def _rehearse(request: Request) -> Outcome:
 
 
 def _is_gold(document: Document) -> bool:
-    return any(passage.section == "sentence" for passage in document.passages)
+    """A row of a corpus: a sentence of one's own that is set apart in the same way holds no gold."""
+    known = document.attributes.get("corpus", "") in SECTIONS
+    return known and any(passage.section == "sentence" for passage in document.passages)
 
 
 def _score(pairs: Pairs, options: ScoreOptions) -> dict[str, object]:
