@@ -127,7 +127,7 @@ def _shared(prompt: str, before: str) -> str:
 
 
 def measure_cost(size: int, language_model: str, language_documents: int) -> Results:
-    """The ways of asking with the script, over CDR and ChemDisGene; two of them with a language model."""
+    """The ways of asking over CDR and ChemDisGene: with the script, some of them with a language model."""
     found: Results = {}
     for corpus in corpora():
         if corpus.name in REFERENCE:
@@ -135,9 +135,11 @@ def measure_cost(size: int, language_model: str, language_documents: int) -> Res
             rows = {name: way(documents, corpus, settings) for name, settings in WAYS.items()}
             found[corpus.name] = {"documents": len(documents), "rows": rows}
             print(corpus.name, json.dumps(rows, indent=1))
-    cdr = corpora()[0]
-    if language_model:
-        found["embedded"] = embedded(cdr, language_model, language_documents)
+    found["embedded"] = {
+        corpus.name: embedded(corpus, language_model, language_documents)
+        for corpus in corpora()
+        if corpus.name in REFERENCE
+    }
     return found
 
 
@@ -196,8 +198,8 @@ def embedded(corpus: Corpus, engine: str, size: int) -> Results:
     }
     for name, settings in ways.items():
         route = f"pairs=pocket,{engine}" if "screen" in settings else engine
-        given = {"oracle_mentions": True, "decide": "argmax", **settings}
-        summary = run(f"cost-{len(rows)}", documents, route, given, cached=False)
+        given = {"schema": corpus.schema, "oracle_mentions": True, "decide": "argmax", **settings}
+        summary = run(f"cost-{corpus.key}-{len(rows)}", documents, route, given, cached=False)
         total = summary.ledger.total
         steps = {step: each.calls / len(documents) for step, each in summary.ledger.steps.items()}
         rows[name] = {
