@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from apothecary.cli.train_sft import train_sft as command
+from apothecary.engines.tuned import read_asked
 from apothecary.errors import ApothecaryError, DataError, FormatError, RunMismatch, UsageError
 from apothecary.training.base_model import load_base
 from apothecary.training.chat_data import Template, Tokens, read_conversations
@@ -127,6 +128,19 @@ def test_the_best_checkpoint_by_the_development_figure_is_kept(
     assert {path.name for path in (tmp_path / "out/checkpoints").iterdir()} == {"step-4", "step-6"}
     chosen = tmp_path / "out/checkpoints/step-4/adapter_model.safetensors"
     assert chosen.read_bytes() == (tmp_path / "out/adapter/adapter_model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["named", "as in dev"])
+def test_how_an_adapter_was_trained_to_be_asked_stands_beside_it(
+    folder: Path, settings: SftSettings, tmp_path: Path, own: bool
+) -> None:
+    brief = {"prompt": "brief"}
+    dev = DevSettings("combinations", "any", ("any",), settings={"prompt": "full"} if own else brief)
+    asked = {"combinations": brief} if own else {}
+    short = replace(settings, steps=1, dev=dev, asked=asked)
+    train_sft(short, folder, tmp_path / "out", quiet, judge=lambda folder: 0.5)
+    for place in ("adapter.gguf", "adapter"):
+        assert read_asked(tmp_path / "out" / place).settings == {"combinations": brief}
 
 
 def test_resuming_with_other_settings_or_over_a_training_is_refused(

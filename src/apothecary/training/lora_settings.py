@@ -86,7 +86,8 @@ class TuneSettings:
     memory and speed, not the result beyond rounding. `precision` ``auto`` is bfloat16 where the processor
     computes with it. `recompute` keeps fewer activations and computes them again (long texts on a GPU).
     `save_every` is in steps: what a kill can cost. `steps` ends the training early. `track` passes the
-    log on to other programs as well.
+    log on to other programs as well. `asked` are the settings, by task, of the questions in `train`: they
+    go beside the adapter, and a run with it takes them; empty: those of `dev`.
     """
 
     model: str
@@ -108,6 +109,7 @@ class TuneSettings:
     recompute: bool = False
     save_every: Count = 50
     track: tuple[Literal["tensorboard", "trackio"], ...] = ()
+    asked: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

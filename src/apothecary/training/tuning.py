@@ -142,11 +142,12 @@ def finish(
     record = {**asdict(tuned), "settings": asdict(settings), "versions": versions}
     text = json.dumps(record, indent=1, default=str) + "\n"
     (checkpoints.out / "training.json").write_text(text, encoding="utf-8")
-    if settings.dev:
-        # What the checkpoint was chosen by is how it should be asked.
-        asked = {"settings": {settings.dev.task: dict(settings.dev.settings)}}
+    asked: dict[str, Mapping[str, object]] = dict(settings.asked)
+    if settings.dev and not asked:
+        asked[settings.dev.task] = settings.dev.settings
+    if asked:
         for place in (checkpoints.out, folder):
-            (place / ASKED).write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
+            (place / ASKED).write_text(json.dumps({"settings": asked}, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(checkpoints.out / "work", ignore_errors=True)
     return tuned
 
