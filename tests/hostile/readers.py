@@ -23,6 +23,7 @@ from apothecary.formats import (
     bioc_xml,
     brat,
     combination_rows,
+    condition_rows,
     ddi_xml,
     jats,
     medline,
@@ -320,6 +321,18 @@ def _ledger(path: Path) -> Iterable[object]:
     return [Ledger.from_record(found, where="ledger").total] if found is not None else []
 
 
+_CONDITIONS = {
+    "id": "1:1",
+    "pmid": "1",
+    "title": f"{MARK} in fever.",
+    "abstract": "Two boys took 5 mg.",
+    "drug": MARK,
+    "disease": "fever",
+    "conditions": [{"span": "Two boys", "type": "Age"}, {"span": "5 mg", "type": "Dosage"}],
+}
+_CONDITION_TABLE = (
+    b'title,abstract,drug,disease,target\nT,Two boys took 5 mg.,z,f,"[""Span: 5 mg | Label: Dosage""]"\n'
+)
 _PAIRS = {
     "id": 1,
     "context": "Zyzxa raises zyzxb.",
@@ -358,6 +371,9 @@ READERS: tuple[Reader, ...] = (
     Reader("drugcomb", "d.jsonl", _json(_DRUGCOMB), drugcomb.read_rows),
     Reader("combination rows", "d.jsonl", _json(_DRUGCOMB), combination_rows.read, True),
     Reader("pair rows", "p.jsonl", _json(_PAIRS), combination_rows.read, True),
+    Reader("condition rows", "c.jsonl", _json(_CONDITIONS), condition_rows.read, True),
+    Reader("condition array", "c.json", b"[" + _json(_CONDITIONS) + b"]", condition_rows.read, True),
+    Reader("condition table", "c.csv", _CONDITION_TABLE, condition_rows.read, True),
     Reader("ddi xml", "d.xml", _DDI.encode(), ddi_xml.read, True),
     Reader(
         *("chemdisgene", "approved_relns_ctd_v1.tsv", _LINKS, lambda path: _split(path, "dev"), True),

@@ -14,6 +14,7 @@ from apothecary.formats import (
     bioc_xml,
     brat,
     combination_rows,
+    condition_rows,
     ddi_tsv,
     ddi_xml,
     jats,
@@ -45,6 +46,7 @@ _READERS: Mapping[Kind, Callable[[Path, str], Iterator[Item | medline.Withdrawn]
     "jats": lambda file, _: jats.read(file),
     "parquet": lambda file, _: parquet.read(file),
     "combination_rows": lambda file, encoding: combination_rows.read(file, encoding=encoding),
+    "condition_rows": lambda file, encoding: condition_rows.read(file, encoding=encoding),
     "ddi_xml": lambda file, _: ddi_xml.read(file),
     "ddi_tsv": lambda file, encoding: ddi_tsv.read(file, encoding=encoding),
 }

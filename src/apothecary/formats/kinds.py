@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from apothecary.errors import FormatError
-from apothecary.formats.combination_rows import looks_like_rows
+from apothecary.formats import combination_rows, condition_files
 from apothecary.formats.ddi_tsv import looks_like_pairs
 from apothecary.formats.lines import open_bytes, printable
 
@@ -27,6 +27,7 @@ Kind = Literal[
     "bioc_json",
     "parquet",
     "combination_rows",
+    "condition_rows",
     "ddi_xml",
     "ddi_tsv",
 ]
@@ -85,9 +86,9 @@ def kind_of(file: Path, encoding: str) -> Kind:
     if last == ".txt":
         return "text"
     if last in (".jsonl", ".ndjson") or start.lstrip().startswith(("{", "[")):
-        if _BIOC_KEY in start or start.lstrip().startswith("["):
-            return "bioc_json"
-        return "combination_rows" if looks_like_rows(start) else "records"
+        return _json_kind(start)
+    if condition_files.looks_like_rows(start):
+        return "condition_rows"
     if looks_like_pairs(start):
         return "ddi_tsv"
     if _NOT_TEXT.search(start):
@@ -97,6 +98,16 @@ def kind_of(file: Path, encoding: str) -> Kind:
             hint="or name its encoding with --encoding",
         )
     return "text"
+
+
+def _json_kind(start: str) -> Kind:
+    if _BIOC_KEY in start:
+        return "bioc_json"
+    if condition_files.looks_like_rows(start):
+        return "condition_rows"
+    if start.lstrip().startswith("["):
+        return "bioc_json"
+    return "combination_rows" if combination_rows.looks_like_rows(start) else "records"
 
 
 def _says_xml(file: Path, start: str) -> bool:

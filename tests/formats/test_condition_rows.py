@@ -1,0 +1,385 @@
+"""Rows of applicability conditions in their three forms and three kinds of file; places of quotations."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apothecary.documents import Document
+from apothecary.errors import DataError, FormatError, UsageError
+from apothecary.formats import condition_rows, records
+from apothecary.formats.condition_files import Values, looks_like_rows
+from apothecary.formats.condition_rows import document_of, row_of, row_of_document
+from apothecary.formats.condition_text import document_key, pair_of, place_of, split_text
+from apothecary.formats.inputs import read_gold, read_inputs
+from tests.strategies import texts
+
+DATA = Path(os.environ.get("APOTHECARY_DATA", Path(__file__).parents[3] / "shared" / "data"))
+VECTORS = DATA.parent / "vectors" / "condition_roles.json"
+CANDIDATES = DATA / "conditions" / "candidates.jsonl"
+
+TARGET = '["Span: 20 mg | Label: Dosage"]'
+FIELDS: dict[str, object] = {
+    "id": "i1",
+    "pmid": 12,
+    "title": "Zinc for colds.",
+    "abstract": "Women took 20 mg of\nzinc.",
+    "drug": "zinc",
+    "disease": "colds",
+    "conditions": [
+        {"span": "old men", "type": "Age"},
+        {"span": "20 mg", "type": "Dosage"},
+        {"span": "of zinc", "type": "dosage"},
+        {"span": "women", "type": "Gender", "note": "x"},
+    ],
+    "rater": "A",
+}
+TABLE: dict[str, object] = {
+    "Title": "Zinc for colds.",
+    "Abstract": "Women took 20 mg, all.",
+    "Drug": "zinc",
+    "Disease": "colds",
+    "Target": TARGET,
+    "batch": "7",
+}
+TEXT: dict[str, object] = {
+    "text": "Zinc for colds.\nWomen took 20 mg.\n[Drug-Disease]: zinc - colds - severe",
+    "target": TARGET,
+}
+
+
+def document(row: dict[str, object], number: int = 0) -> Document:
+    return document_of(row_of(Values(row, "f:1", number)))
+
+
+def items(folder: Path, name: str, content: str) -> list[Document | DataError]:
+    (folder / name).write_text(content, encoding="utf-8", newline="")
+    return list(read_inputs([folder / name]))
+
+
+def table(folder: Path, name: str, *rows: dict[str, object]) -> list[Document | DataError]:
+    with (folder / name).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), delimiter="\t" if name.endswith("tsv") else ",")
+        writer.writeheader()
+        writer.writerows(rows)
+    return list(read_inputs([folder / name]))
+
+
+def test_an_instance_is_one_document_with_its_pair_as_a_relation() -> None:
+    found = document(FIELDS)
+    assert (found.id, found.text) == ("i1", "Zinc for colds. Women took 20 mg of\nzinc.")
+    assert [(p.section, found.passage_text(p)) for p in found.passages] == [
+        ("title", FIELDS["title"]),
+        ("abstract", FIELDS["abstract"]),
+    ]
+    (relation,) = found.relations
+    assert relation.type == "therapeutic"
+    assert [found.concept(relation.argument(role)).names for role in ("drug", "disease")] == [
+        ("zinc",),
+        ("colds",),
+    ]
+    assert dict(found.attributes) == {
+        "corpus": "conditions",
+        "annotated": "true",
+        "pmid": "12",
+        "unlocated": "0",
+        "extra": '{"rater": "A"}',
+    }
+
+
+def test_conditions_have_their_places_and_none_is_dropped() -> None:
+    found = document(FIELDS)
+    assert [
+        (c.type, c.text, found.text[c.span.start : c.span.end], c.alignment) for c in found.conditions
+    ] == [
+        ("Dosage", "20 mg", "20 mg", "exact"),
+        ("dosage", "of zinc", "of\nzinc", "normalised"),
+        ("Gender", "women", "Women", "normalised"),
+    ]
+    assert {condition.relation for condition in found.conditions} == {found.relations[0].id}
+    assert [(each.text, each.type) for each in found.unlocated] == [("old men", "Age")]
+
+
+def test_a_target_stays_text() -> None:
+    for row in (TABLE, TEXT, FIELDS | {"conditions": None, "target": [json.loads(TARGET)[0]]}):
+        found = document(row)
+        assert found.attributes["target"] == TARGET
+        assert found.attributes["annotated"] == "true"
+        assert not found.conditions
+
+
+def test_absent_is_not_empty() -> None:
+    bare = {key: value for key, value in FIELDS.items() if key != "conditions"}
+    assert document(bare).attributes["annotated"] == "false"
+    assert document(bare | {"target": " "}).attributes["annotated"] == "false"
+    assert document(bare | {"conditions": []}).attributes["annotated"] == "true"
+    assert document(bare | {"target": []}).attributes["annotated"] == "true"
+
+
+def test_the_text_of_the_authors_gives_title_abstract_and_pair() -> None:
+    row = row_of(Values(TEXT, "f:1", 4))
+    assert (row.id, row.title, row.abstract) == ("4", "Zinc for colds.", "Women took 20 mg.")
+    assert (row.drug, row.disease) == ("zinc", "colds - severe")
+
+
+def test_the_pair_line_equals_the_vectors() -> None:
+    if not VECTORS.is_file():
+        pytest.skip("vectors absent: set APOTHECARY_DATA; condition_roles.json lies beside it in vectors/")
+    for case in json.loads(VECTORS.read_text())["pair_line"]:
+        assert list(pair_of(case["text"]) or (None, None)) == case["parsed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One line.", ("", "One line.")),
+        ("A title\nand\nmore [drug-disease]: a - b", ("A title", "and\nmore")),
+        ("[Title]: T\n[Abstract]: A\n[Drug-Disease]: a - b", ("T", "A")),
+        ("ABSTRACT: A\nB\ntitle : T", ("T", "A\nB")),
+        ("[Drug-Disease]: a - b\nT\nA", ("T", "A")),
+    ],
+)
+def test_title_and_abstract_are_told_apart(text: str, expected: tuple[str, str]) -> None:
+    assert split_text(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["[Drug-Disease]: a-b", "[Drug-Disease]: - b", "[Drug-Disease]:\na - b", "a - b"]
+)
+def test_a_line_without_two_names_is_no_pair(text: str) -> None:
+    assert pair_of(text) is None
+
+
+@pytest.mark.parametrize("row", [FIELDS, TABLE, TEXT, {"text": "T", "drug": "a", "disease": "b"}])
+def test_a_row_survives_its_document_and_our_own_format(row: dict[str, object]) -> None:
+    known = row_of(Values(row, "f:1", 0))
+    found = document_of(known)
+    assert row_of_document(found) == known
+    assert records.from_record(records.to_record(found), where="x") == found
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["zinc", "Zinc", "z i", "gold", "  x"]), texts.filter(str.strip)),
+        max_size=5,
+    ),
+    texts,
+    texts.filter(str.strip),
+    st.dictionaries(st.text("abc", min_size=1, max_size=3), st.none() | texts, max_size=2),
+)
+def test_every_row_survives_its_document(
+    conditions: list[tuple[str, str]], title: str, abstract: str, extra: dict[str, object]
+) -> None:
+    given_ = [{"span": span, "type": type_} for span, type_ in conditions]
+    row = row_of(
+        Values(FIELDS | {"title": title, "abstract": abstract, "conditions": given_} | extra, "f", 0)
+    )
+    assert row_of_document(document_of(row)) == row
+    assert row.extra == {"rater": "A"} | extra
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"drug": None}, "field drug is missing"),
+        ({"disease": " "}, "field disease is empty"),
+        ({"title": " ", "abstract": ""}, "field abstract is missing, and so is title"),
+        ({"abstract": 3}, "field abstract is not a string"),
+        ({"pmid": [1]}, "field pmid is neither"),
+        ({"id": True}, "field id is neither"),
+        ({"conditions": 3}, "field conditions is not a list"),
+        ({"conditions": ["a", 3]}, r"field conditions\[0\] is not an object"),
+        ({"conditions": [{"span": "", "type": "Age"}]}, r"field conditions\[0\].span is empty"),
+        ({"conditions": [{"span": "a"}]}, r"field conditions\[0\].type is missing"),
+        ({"conditions": [{"span": "a", "label": " "}]}, r"field conditions\[0\].label is empty"),
+        ({"Drug": "tin"}, "the field drug occurs twice"),
+    ],
+)
+def test_a_bad_row_is_one_error_with_its_place(change: dict[str, object], problem: str) -> None:
+    with pytest.raises(FormatError, match=f"^f:1: .*{problem}"):
+        document(FIELDS | change)
+
+
+def test_a_text_without_its_pair_is_an_error() -> None:
+    with pytest.raises(FormatError, match="field text has no line"):
+        document(TEXT | {"text": "Zinc for colds."})
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"corpus": "cdr"}, "is no instance"),
+        ({"unlocated": ""}, "does not say the positions of 1 condition"),
+        ({"unlocated": "x"}, "does not say the positions of 1 condition"),
+        ({"extra": "["}, "extra is no JSON object"),
+    ],
+)
+def test_a_document_that_was_tampered_with_is_refused(change: dict[str, str], problem: str) -> None:
+    record = records.to_record(document(FIELDS))
+    record["attributes"] = {**document(FIELDS).attributes, **change}
+    with pytest.raises(DataError, match=f"^document i1: .*{problem}"):
+        row_of_document(records.from_record(record, where="x"))
+
+
+@pytest.mark.parametrize("row", [FIELDS, TABLE, TEXT])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_lines_and_arrays_hold_the_same_rows(
+    tmp_path: Path, row: dict[str, object], indent: int | None
+) -> None:
+    lines = items(tmp_path, "a.jsonl", "\ufeff\n" + json.dumps(row) + "\n")
+    array = items(tmp_path, "a.json", "\ufeff [" + json.dumps(row, indent=indent) + "]\n")
+    assert [each.text for each in lines if isinstance(each, Document)] == [document(row).text]
+    assert array == [document(row)]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "table"])
+def test_a_table_is_known_by_its_headings(tmp_path: Path, name: str) -> None:
+    first, second = table(tmp_path, name, TABLE, TABLE | {"Abstract": "Two\nlines.", "batch": ""})
+    assert first == document(TABLE)
+    assert isinstance(second, Document)
+    assert (second.id, second.text) == ("1", "Zinc for colds. Two\nlines.")
+    assert "extra" not in second.attributes
+
+
+def test_a_bad_row_of_a_table_costs_itself_only(tmp_path: Path) -> None:
+    heading = "title,abstract,drug,disease,target\n"
+    content = (
+        f'{heading}T,A,zinc,colds,[]\n\nT,A,zinc\n"T"x,A,zinc,colds,[]\nT,A,,colds,[]\nT,B,tin,colds,[]\n'
+    )
+    found = items(tmp_path, "a.csv", content)
+    assert [each.id for each in found if isinstance(each, Document)] == ["0", "3"]
+    errors = [str(each).removeprefix(f"{tmp_path}/a.csv:") for each in found if isinstance(each, DataError)]
+    assert [error[:20] for error in errors] == [
+        "4: 3 columns, not 5 ",
+        "5: not a row: ',' ex",
+        "6: field drug is mis",
+    ]
+
+
+def test_headings_must_differ(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"a\.csv:1: the heading 'drug' occurs twice"):
+        items(tmp_path, "a.csv", "drug,disease,title,drug\na,b,c,d\n")
+
+
+def test_a_bad_item_of_an_array_costs_itself_only(tmp_path: Path) -> None:
+    content = f'[{json.dumps(TEXT)},\n3,\n{{"text": "\\ud800", "target": "[]"}},\n{json.dumps(TEXT)}]'
+    found = items(tmp_path, "a.json", content)
+    assert [each.id for each in found if isinstance(each, Document)] == ["0", "3"]
+    errors = [str(each).removeprefix(f"{tmp_path}/a.json:") for each in found if isinstance(each, DataError)]
+    assert errors[0] == "2: item [1] is not an object but int"
+    assert errors[1].startswith("3: item [2] holds half of a surrogate pair")
+
+
+@pytest.mark.parametrize(
+    ("end", "problem"),
+    [
+        ("", r"a\.json:2: item \[1\] is not JSON: Expecting value"),
+        ('{"text": NaN}]', r"a\.json:2: item \[1\] is not JSON: NaN"),
+        ("[" * 100_000, r"a\.json:2: item \[1\] is not JSON: nested too deeply"),
+        ("{} {}]", r"a\.json:2: no comma after item \[1\]"),
+        ("{}] x", r"a\.json: text after the array"),
+    ],
+)
+def test_a_broken_array_ends_with_an_error(tmp_path: Path, end: str, problem: str) -> None:
+    first, *_, error = items(tmp_path, "a.json", f"[{json.dumps(TEXT)},\n{end}")
+    assert isinstance(first, Document)
+    with pytest.raises(FormatError, match=problem):
+        raise error if isinstance(error, DataError) else FormatError("none")
+
+
+def test_a_file_is_known_by_its_first_row_even_when_that_is_cut_off() -> None:
+    for start in (json.dumps(TABLE), json.dumps([TEXT]), json.dumps([FIELDS], indent=1)):
+        assert looks_like_rows(start)
+        assert looks_like_rows(start[:-3])
+    assert looks_like_rows("text\ttarget\n")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        '{"id": "1", "text": "a", "attributes": {"drug": "x", "disease": "y"}}',
+        '[{"documents": []}]',
+        "[]",
+        "[3",
+        "{",
+        '"text": "target":',
+        "drug and disease, title\n",
+        "Zinc, drug, disease\n",
+    ],
+)
+def test_other_files_stay_what_they_are(start: str) -> None:
+    assert not looks_like_rows(start)
+
+
+def test_gold_with_a_hole_is_an_error_and_wrong_use_too(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(f"{json.dumps(FIELDS)}\n{json.dumps(FIELDS | {'drug': 3})}\n")
+    with pytest.raises(FormatError, match=r"a\.jsonl:2: field drug is not a string"):
+        list(read_gold(tmp_path / "a.jsonl"))
+    with pytest.raises(UsageError, match="unknown encoding"):
+        list(condition_rows.read(tmp_path / "a.jsonl", encoding="x"))
+    (tmp_path / "b.csv").write_bytes(b"title,abstract,drug,disease\n\xff,a,b,c\n")
+    (error,) = condition_rows.read(tmp_path / "b.csv")
+    assert "b.csv:2: byte 1 of the line is not utf-8" in str(error)
+    (tmp_path / "c.json").write_bytes(b'[{"text": "\xff", "target": ""}]')
+    (error,) = condition_rows.read(tmp_path / "c.json")
+    assert "byte 11 is not utf-8" in str(error)
+
+
+def test_the_candidates_are_read() -> None:
+    if not CANDIDATES.is_file():
+        pytest.skip("candidates absent: set APOTHECARY_DATA to the folder with conditions/candidates.jsonl")
+    found = list(read_gold(CANDIDATES))
+    assert (len(found), len({each.attributes["pmid"] for each in found})) == (39, 37)
+    assert {each.attributes["annotated"] for each in found} == {"false"}
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "expected"),
+    [
+        ("men", "women and men, men", (10, 13, "exact")),
+        ("men", "women", (2, 5, "exact")),
+        ("5 mg", "5mg", (0, 3, "spaces")),
+        ("5mg/kg", "5 mg / kg", (0, 9, "spaces")),
+        ("a  b", "xa\u00a0b a\nb", (5, 8, "spaces")),
+        ("Men  Aged", "women aged; men aged", (12, 20, "case")),
+        ("STRASSE", "eine stra\u00dfe", (5, 11, "case")),
+        ("aged men", "men", None),
+        (" ", "a b", None),
+    ],
+)
+def test_a_quotation_is_found_by_the_strictest_rule(
+    quote: str, text: str, expected: tuple[int, int, str] | None
+) -> None:
+    assert place_of(quote, text) == expected
+
+
+@settings(deadline=None)
+@given(texts, texts.filter(str.strip), texts)
+def test_what_stands_in_a_text_is_found_as_it_stands(before: str, quote: str, after: str) -> None:
+    text = before + quote + after
+    place = place_of(quote, text)
+    assert place is not None
+    assert (text[place.start : place.end], place.how) == (quote, "exact")
+    if text.isascii():
+        assert place_of("".join(quote.split()).swapcase(), text) is not None
+
+
+def test_a_quotation_is_looked_for_in_linear_time() -> None:
+    started = time.perf_counter()
+    place_of("a" * 500 + "b", "a" * 200_000)
+    place_of("A" * 500, "x" + "a" * 200_000 + "x")
+    assert time.perf_counter() - started < 10, "an order of magnitude above the usual time"
+
+
+@given(texts, texts)
+def test_an_abstract_is_known_by_its_letters(one: str, other: str) -> None:
+    assert document_key("", f"{one} - {other}") == document_key("", f"{one}{other} .")
+    assert document_key("7", one) == "7"
