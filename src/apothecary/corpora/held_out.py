@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from apothecary.documents import Document
 from apothecary.errors import FormatError
 from apothecary.formats.lines import printable, read_lines
 
-__all__ = ["HeldOut"]
+__all__ = ["HeldOut", "identities"]
 
 T = TypeVar("T")
 
 _HEADER = ["set", "id"]
+_PUBMED = re.compile(r"/([0-9]+)/?$")
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,20 @@ class HeldOut:
         every = list(items)
         kept = [item for item in every if not self.holds(*ids_of(item))]
         return kept, len(every) - len(kept)
+
+
+def identities(document: Document) -> tuple[str, ...]:
+    """Ids by which a list may know a document: its own, its abstract's, and the MD5 of its sentence.
+
+    The last is the id of a DrugComb row, which its form with strings has lost.
+    """
+    found = [document.id]
+    if pmid := document.attributes.get("pmid"):
+        found.append(pmid)
+    if match := _PUBMED.search(document.attributes.get("source", "")):
+        found.append(match[1])
+    for passage in document.passages:
+        if passage.section == "sentence":
+            text = document.passage_text(passage).encode("utf-8", "surrogatepass")
+            found.append(hashlib.md5(text, usedforsecurity=False).hexdigest())
+    return tuple(found)

@@ -13,9 +13,7 @@ run, the other files are written anew from the journal:
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from apothecary.corpora import ddi2013, drugcomb
-from apothecary.corpora.held_out import HeldOut
+from apothecary.corpora.held_out import HeldOut, identities
 from apothecary.documents import Document
 from apothecary.errors import BudgetExhausted, DataError, UsageError
 from apothecary.messages import Engine
@@ -42,7 +40,6 @@ FLOW = "traces"
 Part = Literal["train", "dev", "all"]
 Row = Mapping[str, object]
 WRITTEN = ("traces.jsonl", "failed.jsonl", "sft.jsonl", "grpo.jsonl", "summary.json")
-_PUBMED = re.compile(r"/([0-9]+)/?$")
 NO_GOLD = "none"
 """How the summary calls examples without a combination."""
 
@@ -220,7 +217,7 @@ def _kept(plan: TraceRun, listed: HeldOut, left_out: Counter[str]) -> Iterator[I
     for item in plan.items:
         if not isinstance(item, Document):
             yield item
-        elif listed.holds(*_identities(item)):
+        elif listed.holds(*identities(item)):
             left_out["held_out"] += 1
         elif plan.part not in ("all", _part(item)):
             left_out["other_part"] += 1
@@ -238,18 +235,3 @@ def _part(document: Document) -> Part:
         )
     split = drugcomb.split_documents if corpus == "drugcomb" else ddi2013.development_split
     return "dev" if split([document])[1] else "train"
-
-
-def _identities(document: Document) -> tuple[str, ...]:
-    """Ids by which a list may know a row: its own, its abstract's, and the MD5 of its sentence.
-
-    The last is the id of a DrugComb row, which its form with strings has lost.
-    """
-    found = [document.id]
-    if match := _PUBMED.search(document.attributes.get("source", "")):
-        found.append(match[1])
-    for passage in document.passages:
-        if passage.section == "sentence":
-            text = document.passage_text(passage).encode("utf-8", "surrogatepass")
-            found.append(hashlib.md5(text, usedforsecurity=False).hexdigest())
-    return tuple(found)

@@ -27,6 +27,7 @@ __all__ = [
     "ScoreOptions",
     "Step",
     "Task",
+    "Taught",
     "ask",
     "read",
 ]
@@ -94,12 +95,21 @@ class Extraction:
 
 
 @dataclass(frozen=True)
+class Taught:
+    """A question of a task with the answer that annotation gives: what a model is trained on."""
+
+    request: Request
+    answer: str
+
+
+@dataclass(frozen=True)
 class Job:
     """A task with its settings bound.
 
     `flows` start the work on one document, by name; every task has ``extract``. `steps` are the steps
     it may ask, `settings` and `prompts` (file name -> SHA-256) go into the manifest of a run. `rehearse`
-    makes up a reply of typical size, so that a dry run can walk the flow.
+    makes up a reply of typical size, so that a dry run can walk the flow. `teach` gives what can be learnt
+    from an annotated document, asked as the flow asks; nothing from any other.
     """
 
     flows: Mapping[str, Callable[[Document], Flow[Extraction]]]
@@ -107,6 +117,7 @@ class Job:
     settings: Mapping[str, object]
     prompts: Mapping[str, str]
     rehearse: Callable[[Request], Outcome]
+    teach: Callable[[Document], Iterable[Taught]] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from apothecary.errors import DataError, FormatError
 from apothecary.formats.jsonl import read_rows
-from apothecary.messages import Message
+from apothecary.messages import Message, RoleSpan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -26,12 +26,16 @@ FORM = '{"messages": [{"role": "user", "content": "..."}, ...]}'
 
 @dataclass(frozen=True)
 class Conversation:
-    """What is asked, what was answered ("" where rewards judge it), and the other columns of the line."""
+    """What is asked, what was answered ("" where rewards judge it), and the other columns of the line.
+
+    `roles` are those of stretches of the prompt, for adapters that are conditioned on them.
+    """
 
     where: str
     prompt: tuple[Message, ...]
     answer: str
     columns: Mapping[str, object]
+    roles: tuple[RoleSpan, ...] = ()
 
 
 @dataclass(frozen=True)

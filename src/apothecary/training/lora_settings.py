@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from apothecary.errors import FormatError, UsageError
 
 __all__ = [
+    "DataSettings",
     "DevSettings",
     "GrpoSettings",
     "LoraSettings",
@@ -62,6 +63,19 @@ class DevSettings:
 
 
 @dataclass(frozen=True)
+class DataSettings:
+    """What `train` holds where it holds no conversations: documents annotated for `task`, in any format.
+
+    Each is asked about as extraction with `settings` would ask, and its annotation is the answer. Documents
+    on the list `held_out` (a path like those of `train`) are dropped and counted.
+    """
+
+    task: str
+    settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    held_out: str = ""
+
+
+@dataclass(frozen=True)
 class RewardSettings:
     """A reward: ``module:function`` in the form that TRL asks for, or with `arguments` a maker of such.
 
@@ -87,7 +101,7 @@ class TuneSettings:
     computes with it. `recompute` keeps fewer activations and computes them again (long texts on a GPU).
     `save_every` is in steps: what a kill can cost. `steps` ends the training early. `track` passes the
     log on to other programs as well. `asked` are the settings, by task, of the questions in `train`: they
-    go beside the adapter, and a run with it takes them; empty: those of `dev`.
+    go beside the adapter, and a run with it takes them; empty: those of `data`, else of `dev`.
     """
 
     model: str
@@ -117,6 +131,7 @@ class SftSettings(TuneSettings):
     """Learning from written answers. `batch` conversations make one step of the optimizer."""
 
     batch: Count = 16
+    data: DataSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

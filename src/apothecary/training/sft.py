@@ -25,6 +25,7 @@ from apothecary.training.chat_data import Tokens, read_conversations
 from apothecary.training.checkpoints import Checkpoints, Judge
 from apothecary.training.lora_settings import SftSettings
 from apothecary.training.policy import Learner, Policy, accelerator, seeded
+from apothecary.training.taught import taught_conversations
 from apothecary.training.tuning import Plan, Tuned, check_tracking, finish, identity, run_steps
 
 __all__ = ["micro_batches", "order", "train_sft"]
@@ -46,7 +47,11 @@ def train_sft(
     check_tracking(settings)
     files = [folder / name for name in settings.train]
     start = folder / settings.start if settings.start else None
-    conversations = read_conversations(files, answered=True)
+    conversations, dropped = (
+        taught_conversations(settings.data, files, folder)
+        if settings.data
+        else (read_conversations(files, answered=True), 0)
+    )
     processes = accelerator(settings.track, out)
     keep, first = settings.dev.keep if settings.dev else 1, bool(processes.is_main_process)
     checkpoints = Checkpoints(out, identity(settings, files), keep, writes=first)
@@ -57,7 +62,7 @@ def train_sft(
     if not rows:
         raise DataError(f"no conversation fits {settings.max_tokens} tokens", hint="raise max_tokens")
     left_out, tokens = len(encoded) - len(rows), sum(each.length for each in rows)
-    say(f"{len(rows)} conversations, {tokens} tokens; {left_out} too long")
+    say(f"{len(rows)} conversations, {tokens} tokens; {left_out} too long; {dropped} documents held out")
 
     def step(place: int) -> dict[str, float]:
         epoch, within = divmod(place, of_epoch)

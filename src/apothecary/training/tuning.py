@@ -22,7 +22,7 @@ from apothecary.training.adapter_files import AdapterFile, read_adapter, write_a
 from apothecary.training.base_model import gguf_of
 from apothecary.training.checkpoints import Checkpoints, Judge, Judged
 from apothecary.training.gguf_lora import write_gguf_lora
-from apothecary.training.lora_settings import TuneSettings
+from apothecary.training.lora_settings import SftSettings, TuneSettings
 from apothecary.training.policy import Learner, Policy, flushed
 
 __all__ = ["Plan", "Tuned", "check_tracking", "finish", "identity", "run_steps", "torch_threads"]
@@ -142,9 +142,7 @@ def finish(
     record = {**asdict(tuned), "settings": asdict(settings), "versions": versions}
     text = json.dumps(record, indent=1, default=str) + "\n"
     (checkpoints.out / "training.json").write_text(text, encoding="utf-8")
-    asked: dict[str, Mapping[str, object]] = dict(settings.asked)
-    if settings.dev and not asked:
-        asked[settings.dev.task] = settings.dev.settings
+    asked = asked_settings(settings)
     if asked:
         for place in (checkpoints.out, folder):
             (place / ASKED).write_text(json.dumps({"settings": asked}, indent=1) + "\n", encoding="utf-8")
@@ -156,6 +154,13 @@ def identity(settings: TuneSettings, files: Sequence[Path]) -> str:
     """What must not change between the beginning of a training and its end."""
     given = {"settings": asdict(settings), "files": [file_digest(path) for path in files]}
     return hashlib.sha256(json.dumps(given, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def asked_settings(settings: TuneSettings) -> Mapping[str, Mapping[str, object]]:
+    """How the adapter wants to be asked, by task: as it is told, else as it was taught, else as judged."""
+    taught = settings.data if isinstance(settings, SftSettings) else None
+    source = taught or settings.dev
+    return settings.asked or ({source.task: source.settings} if source else {})
 
 
 def check_tracking(settings: TuneSettings) -> None:

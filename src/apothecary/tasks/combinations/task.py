@@ -33,6 +33,7 @@ from apothecary.tasks.combinations.candidates import (
     from_dictionary,
     source_of,
 )
+from apothecary.tasks.combinations.examples import example_of
 from apothecary.tasks.combinations.labels import label_set
 from apothecary.tasks.combinations.prompting import PROMPTS, SECTIONS
 from apothecary.tasks.combinations.records import Notes, record_of
@@ -47,7 +48,8 @@ from apothecary.tasks.combinations.steps import (
     reason_step,
     sets_step,
 )
-from apothecary.tasks.flow import Extraction, Job, Pairs, Problem, ScoreOptions, Step, Task, ask
+from apothecary.tasks.combinations.trace_rules import rule_trace
+from apothecary.tasks.flow import Extraction, Job, Pairs, Problem, ScoreOptions, Step, Task, Taught, ask
 from apothecary.tasks.prompting import SYSTEM, prompt_digest
 from apothecary.tasks.schema import Label
 from apothecary.tasks.settings import as_record, bind
@@ -126,6 +128,17 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
     return Extraction(record, tuple(notes.problems))
 
 
+def _teach(document: Document, bound: Bound) -> Iterator[Taught]:
+    """The question of a row with its answer; with reasoning, the chain that the rules write."""
+    if not _is_gold(document) or bound.ways != "text":
+        return
+    source, example = source_of(document), example_of(document)
+    think = rule_trace(example) if bound.settings.reasoning else ""
+    for candidate in _candidates(source, drug_mentions(document), example.corpus, bound):
+        answer = bound.step.render(Decided(example.gold, think), candidate)
+        yield Taught(bound.step.prompt(candidate), answer)
+
+
 def _corpus(document: Document, settings: Settings) -> str:
     given = settings.labels or document.attributes.get("corpus", "")
     return given if given in SECTIONS else "drugcomb"
@@ -194,6 +207,7 @@ def _prepare(given: Mapping[str, object], engines: Mapping[str, EngineInfo]) -> 
         | ({"threshold": threshold} if ways == "sets" else {}),
         prompts=_digests(),
         rehearse=_rehearse,
+        teach=partial(_teach, bound=bound),
     )
 
 
