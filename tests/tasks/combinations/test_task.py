@@ -301,6 +301,24 @@ def test_of_a_whole_document_each_sentence_with_two_drugs_is_asked_about_and_set
     assert (second["type"], second["drugs"]) == ("NEG", ["Drugb", "drugc"])
 
 
+@pytest.mark.parametrize(("vocabulary", "joined"), [("own", True), ("none", False)])
+def test_names_with_one_vocabulary_id_are_one_drug_of_a_whole_document(vocabulary: str, joined: bool) -> None:
+    text = "Paclitaxel (Taxol) plus carboplatin helped. Taxol and paclitaxel are one."
+    names = ("Paclitaxel", "Taxol", "carboplatin")
+    mentions = tuple(mention(text, name) for name in names)
+    extraction, asked = run(
+        '[{"type": "POS", "drugs": ["Paclitaxel", "carboplatin"]}]',
+        Document("d", text, mentions=mentions),
+        vocabulary=vocabulary,
+        context=False,
+    )
+    assert ("Its drugs: Paclitaxel; carboplatin" in asked[0].messages[-1].content) is joined
+    assert extraction.record is not None
+    concepts = extraction.record["concepts"]
+    assert isinstance(concepts, list)
+    assert len(concepts) == (2 if joined else 3)
+
+
 def test_a_document_with_drugs_of_its_own_is_not_searched_for_more() -> None:
     text = "Drugb and drugc failed."
     chemicals = (mention(text, "Drugb", "Chemical"), mention(text, "drugc", "Chemical"))
@@ -353,7 +371,9 @@ def test_a_long_text_is_cut_around_the_sentence() -> None:
 def test_a_row_is_gold_whether_or_not_it_has_combinations() -> None:
     assert TASK.is_gold(ROW)
     assert not TASK.is_gold(Document("d", ABSTRACT))
-    assert not TASK.is_gold(replace(ROW, attributes={}))  # A sentence of one's own, set apart in the same way.
+    assert not TASK.is_gold(
+        replace(ROW, attributes={})
+    )  # A sentence of one's own, set apart in the same way.
 
 
 def test_predictions_score_against_their_rows() -> None:

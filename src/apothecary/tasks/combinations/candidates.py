@@ -90,6 +90,15 @@ class Source:
         normal = normal_name(name)
         return self.keys.get(normal, normal)
 
+    def with_ids(self, mentions: Iterable[Mention]) -> Source:
+        """The source with one key for all names that a vocabulary gives one id."""
+        keys, first = dict(self.keys), dict[tuple[str, ...], str]()
+        for mention in mentions:
+            if mention.ids:
+                key = self.key(mention.text)
+                keys[key] = keys[normal_name(mention.text)] = first.setdefault(mention.ids, key)
+        return replace(self, keys=keys)
+
     @property
     def asked(self) -> tuple[Span, ...]:
         """The sentences that may be asked about."""

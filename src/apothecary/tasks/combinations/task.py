@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
 from typing import Annotated, Literal
@@ -50,6 +50,7 @@ from apothecary.tasks.combinations.steps import (
 )
 from apothecary.tasks.combinations.trace_rules import rule_trace
 from apothecary.tasks.flow import Extraction, Job, Pairs, Problem, ScoreOptions, Step, Task, Taught, ask
+from apothecary.tasks.linking import Linking, load_linking
 from apothecary.tasks.prompting import SYSTEM, prompt_digest
 from apothecary.tasks.schema import Label
 from apothecary.tasks.settings import as_record, bind
@@ -60,6 +61,8 @@ __all__ = ["TASK", "Settings"]
 
 MENTIONS = tagging_step("combinations.mentions")
 STEPS = (MENTIONS.name, ANSWER, REASON, SETS)
+CHEMICAL = "Chemical"
+"""The type that drugs have in vocabularies."""
 LABEL = Label(
     DRUG, "drugs, single substances given as treatment, hormones, vaccines and drug classes; no foods"
 )
@@ -78,7 +81,8 @@ class Settings:
     `context` shows the paragraph, cut to `window` characters around the sentence. A
     ``brief`` prompt explains nothing: it is for models that were trained on such. `labels`: ``drugcomb``
     or ``ddi``; empty takes those of the document's corpus. A set is believed from `threshold` on; None takes
-    the one that ships. `max_sentences` bounds the questions of one document.
+    the one that ships. `max_sentences` bounds the questions of one document. `vocabulary` joins the names of
+    whole documents: ``own`` (the dictionary that ships), ``none``, or files, as in relations.
     """
 
     ways: Literal["auto", "text", "sets"] = "auto"
@@ -90,6 +94,7 @@ class Settings:
     window: Annotated[int, Field(ge=1)] = 6000
     max_sentences: Annotated[int, Field(ge=0, le=1_000_000_000)] = 500
     threshold: Annotated[float | None, Field(ge=0, le=1)] = None
+    vocabulary: str = "own"
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ class Bound:
     ways: Literal["text", "sets"]
     tagged: bool
     step: Step[Candidate, Decided]
+    linking: Linking
     origin: Origin
 
     @property
@@ -118,6 +124,9 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
     if mentions is None:
         return Extraction(None, tuple(notes.problems))
     limit = bound.settings.max_sentences
+    if source.target is None:
+        mentions = _linked(document, mentions, bound.linking)
+        source = source.with_ids(mentions)
     asked = notes.within(bound.step.name, _candidates(source, mentions, corpus, bound), limit)
     answers = yield from ask(bound.step, asked, lambda candidate: candidate.name)
     notes.take(bound.step.name, answers)
@@ -151,6 +160,20 @@ def _candidates(
         # Of a row whose drugs are not told nothing says that there are too few.
         if len(drugs) >= 2 or (bound.end_to_end and source.target is not None):
             yield source.candidate(sentence, drugs, corpus, bound.settings.window)
+
+
+def _linked(document: Document, mentions: tuple[Mention, ...], linking: Linking) -> tuple[Mention, ...]:
+    """The mentions with ids of the vocabulary, where they have none and a name of it fits but for spelling.
+
+    Vague matches are left out: of chemicals nearly half of them are wrong.
+    """
+    as_chemicals = tuple(replace(mention, type=CHEMICAL) for mention in mentions)
+    linked, rows = linking.link(replace(document, mentions=as_chemicals, concepts=(), relations=()))
+    vague = {row["name"] for row in rows if row["how"] == "fuzzy"}
+    return tuple(
+        mention if mention.text in vague else replace(mention, ids=found.ids)
+        for mention, found in zip(mentions, linked.mentions, strict=True)
+    )
 
 
 def _mentions(source: Source, bound: Bound, notes: Notes) -> Flow[tuple[Mention, ...] | None]:
@@ -198,12 +221,13 @@ def _prepare(given: Mapping[str, object], engines: Mapping[str, EngineInfo]) -> 
     if not engines and settings.ways == "auto" and not settings.reasoning:
         # Before the engines are open it is not known which of the two will be asked.
         asked = [ANSWER, SETS]
-    bound = Bound(settings, ways, tagged, step, Origin(engine, name, ""))
+    linking = load_linking(settings.vocabulary)
+    bound = Bound(settings, ways, tagged, step, linking, Origin(engine, name, ""))
     return Job(
         flows={"extract": partial(_extract, bound=bound)},
         steps=(*([MENTIONS.name] if tagged else []), *asked),
         settings=as_record(settings)
-        | {"ways": ways, "names": "model" if tagged else "dictionary"}
+        | {"ways": ways, "names": "model" if tagged else "dictionary", "dictionary": linking.digest}
         | ({"threshold": threshold} if ways == "sets" else {}),
         prompts=_digests(),
         rehearse=_rehearse,
