@@ -21,12 +21,15 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 
 setup: $(VENV)/.dev ## Install the package with its tools into .venv
 
-demo: $(VENV)/.demo ## Extract relations from real abstracts with the models that ship, score them, write a report
-	$(BIN)/apothecary extract examples/cdr.pubtator --task relations --out runs/demo
+demo: $(VENV)/.demo ## Extract from real abstracts with the models that ship, score, write reports
+	@echo "Which drugs do these abstracts report as given together, and what came of it?"
+	$(BIN)/apothecary extract examples/combinations/abstracts.pubtator --task combinations --out runs/demo-combinations --show 6
+	@echo; echo "Which chemicals induced which diseases?"
+	$(BIN)/apothecary extract examples/cdr.pubtator --task relations --out runs/demo --show 3
 	@echo; echo "Compared with the annotation of these abstracts (the text was read without it):"
 	$(BIN)/apothecary score mentions --gold examples/cdr.pubtator --predictions runs/demo/predictions.jsonl
 	$(BIN)/apothecary score relations --gold examples/cdr.pubtator --predictions runs/demo/predictions.jsonl
-	@echo; echo "Open runs/demo/report.html in a browser."
+	@echo; echo "Open runs/demo-combinations/report.html and runs/demo/report.html in a browser."
 
 test: $(VENV)/.dev ## Run the tests; SLOW=1 (and CI) adds the long ones
 	$(BIN)/python -m pytest $(if $(filter 1,$(SLOW)),,-m 'not slow')

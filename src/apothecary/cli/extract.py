@@ -65,6 +65,9 @@ def extract(
     oracle_mentions: Annotated[
         bool, typer.Option("--oracle-mentions", help="Take mentions and concepts from the annotated input.")
     ] = False,
+    show: Annotated[
+        int, typer.Option(min=0, max=MOST, help="Print the first N findings with the words they rest on.")
+    ] = 0,
     no_cache: NoCache = False,
     slots: Slots = 1,
     config: Config = None,
@@ -112,7 +115,7 @@ def extract(
             options=options,
             on_progress=on_progress,
         )
-    _tell(summary, task, as_json=as_json)
+    _tell(summary, task, show, as_json=as_json)
     return EXIT_CODES[summary.status]
 
 
@@ -134,7 +137,8 @@ def _estimate(
     return 1 if estimate.unreadable else 0
 
 
-def _tell(summary: Summary, task: str, *, as_json: bool) -> None:
+def _tell(summary: Summary, task: str, show: int, *, as_json: bool) -> None:
+    from apothecary.cli.found import print_found
     from apothecary.cli.tables import ledger_table, print_table
 
     if as_json:
@@ -151,6 +155,7 @@ def _tell(summary: Summary, task: str, *, as_json: bool) -> None:
         }
         print(json.dumps(record, indent=2, ensure_ascii=False))
         return
+    print_found(summary.folder, show)
     print_table(ledger_table(summary.ledger, summary.documents), title=f"{task}: what it took")
     counts = f"{summary.documents} documents, {summary.failed} failed, {summary.problems} problems"
     print(f"{summary.status}: {counts}")
