@@ -192,7 +192,7 @@ schemas = st.sampled_from(
 
 @settings(deadline=None, max_examples=10)
 @given(st.lists(schemas, min_size=1, max_size=4), st.sampled_from([0.0, 1.5]))
-def test_a_reply_follows_its_schema_without_free_white_space(
+def test_a_reply_follows_its_schema_with_the_usual_blanks_alone(
     engine: HuggingFace, group: list[dict[str, object]], temperature: float
 ) -> None:
     texts = [json.dumps(schema) for schema in group]
@@ -202,7 +202,8 @@ def test_a_reply_follows_its_schema_without_free_white_space(
         answer = reply(outcome)
         if answer.finish == "stop":
             jsonschema.validate(json.loads(answer.text), schema)
-            assert not re.search(r"\s", re.sub(r'"[^"]*"', "", answer.text.replace('\\"', "")))
+            bare = re.sub(r'"[^"]*"', "", answer.text.replace('\\"', ""))
+            assert not re.search(r"\s", re.sub("[,:] ", "", bare))
         else:
             assert answer.usage.completion_tokens == 60
 

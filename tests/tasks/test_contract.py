@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from apothecary.documents import Document, Passage
+from apothecary.documents import Argument, Concept, Document, Passage, Relation
 from apothecary.errors import UsageError
 from apothecary.messages import EngineInfo, Failure, Reply, Request
 from apothecary.tasks import catalog
@@ -15,6 +15,9 @@ from tests.walking import walk
 TASKS = [catalog.load(name) for name in catalog.names()]
 EACH = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 TEXT = "Examplamine caused dizziness in three patients. Samplol relieved the dizziness."
+# For tasks that ask about relations that a document comes with.
+PAIR = (Concept("c1", "Drug", (), ("Samplol",)), Concept("c2", "Disease", (), ("dizziness",)))
+RELATION = Relation("r1", "therapeutic", (Argument("drug", "c1"), Argument("disease", "c2")))
 
 
 def job(task: Task) -> Job:
@@ -23,7 +26,8 @@ def job(task: Task) -> Job:
 
 def run(task: Task, text: str, fail: bool = False) -> tuple[Extraction, list[Request]]:
     prepared = job(task)
-    document = Document("d", text, (Passage("text", 0, len(text)),))
+    passages = (Passage("text", 0, len(text)),)
+    document = Document("d", text, passages, concepts=PAIR, relations=(RELATION,))
     return walk(
         prepared.flows["extract"](document),
         (lambda r: Failure("TimedOut", "late")) if fail else prepared.rehearse,
@@ -90,7 +94,7 @@ def test_no_documents_score_to_a_table(task: Task) -> None:
 
 
 def test_an_unknown_task_names_those_there_are() -> None:
-    with pytest.raises(UsageError, match="tasks: combinations, mentions, relations"):
+    with pytest.raises(UsageError, match="tasks: combinations, conditions, mentions, relations"):
         catalog.load("nope")
 
 

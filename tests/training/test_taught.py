@@ -59,6 +59,18 @@ def test_reasoning_is_that_of_the_rules(rows: Path) -> None:
     assert [answer.rpartition("<answer>")[2].count("POS") for answer in answers] == [1, 0]
 
 
+def test_conditions_are_learnt_as_they_are_asked(tmp_path: Path) -> None:
+    row = {"id": "1", "title": "T.", "abstract": "Ten men took 5 mg.", "drug": "z", "disease": "f"}
+    path = tmp_path / "rows.jsonl"
+    conditions = [{"span": "Ten men", "type": "Gender"}]
+    path.write_text(
+        json.dumps(row | {"conditions": conditions}) + "\n" + json.dumps(row | {"id": "2"}) + "\n"
+    )
+    found, _ = taught_conversations(DataSettings("conditions", {"prompt": "brief"}), [path], tmp_path)
+    assert [each.answer for each in found] == ['["Span: Ten men | Label: Gender"]']
+    assert found[0].prompt[-1].content.endswith("List the conditions of this treatment.\nDrug: z\nDisease: f")
+
+
 def test_held_out_documents_teach_nothing_and_are_counted(rows: Path) -> None:
     (rows.parent / "held.tsv").write_text("set\tid\ndrugcomb_test\td1\n")
     data = DataSettings("combinations", {}, "held.tsv")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from apothecary.engines.options import option_logprobs
+from apothecary.engines.options import JSON_BLANKS, option_logprobs
 from apothecary.errors import EngineError, WeightsError
 from apothecary.messages import Decoding, Grammar, JsonSchema
 
@@ -128,7 +128,7 @@ def _schema_grammar(schema: str) -> str:
     if not isinstance(fields, dict):
         raise EngineError("the schema of the request is no JSON object")
     # Free white space lets weak models pad until they are cut off.
-    return LLMatcher.grammar_from_json_schema(json.dumps(fields), defaults={"whitespace_flexible": False})
+    return LLMatcher.grammar_from_json_schema(json.dumps({"x-guidance": dict(JSON_BLANKS), **fields}))
 
 
 def _lark_grammar(gbnf: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from apothecary.engines.cores import free_cores
-from apothecary.engines.options import choice_grammar, option_logprobs
+from apothecary.engines.options import JSON_BLANKS, choice_grammar, option_logprobs
 from apothecary.engines.tuned import read_asked
 from apothecary.engines.weights import ModelFile
 from apothecary.errors import ContextOverflow, EngineError
@@ -190,8 +190,7 @@ def _schema_grammar(schema: str) -> str:
         raise EngineError("the schema of the request is no JSON") from error
     if not isinstance(fields, dict):
         raise EngineError("the schema of the request is no JSON object")
-    # Free white space lets weak models pad until they are cut off.
-    tight = {"x-guidance": {"whitespace_flexible": False}, **fields}
+    tight = {"x-guidance": dict(JSON_BLANKS), **fields}
     return f"%llguidance {{}}\nstart: %json {json.dumps(tight)}\n"
 
 

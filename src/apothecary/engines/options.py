@@ -1,13 +1,21 @@
-"""A single choice among codes: the grammar that allows nothing else, and the probability of each code."""
+"""A single choice among codes: its grammar, and the probability of each code; the blanks of JSON."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from apothecary.errors import EngineError
 
-__all__ = ["choice_grammar", "option_logprobs"]
+__all__ = ["JSON_BLANKS", "choice_grammar", "option_logprobs"]
+
+JSON_BLANKS: Mapping[str, object] = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+}
+"""How llguidance lets JSON be written: as models are trained to write it. Free white space lets weak models
+pad until they are cut off, and JSON without any is text that they have hardly seen."""
 
 
 def choice_grammar(options: Sequence[str]) -> str:

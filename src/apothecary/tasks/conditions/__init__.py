@@ -1,0 +1,1 @@
+"""Applicability conditions: for which patients, and at what dose, a drug treats a disease."""
