@@ -102,6 +102,7 @@ def parse() -> argparse.Namespace:
         "--adapters", type=Path, default=ROOT / "models", help="folder of the trained adapters"
     )
     parser.add_argument("--threads", type=int, default=free_cores())
+    parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS, help="of the adapters at hand")
     parser.add_argument("--slots", type=int, default=1, help="rows at work at once")
     return parser.parse_args()
 
@@ -160,7 +161,7 @@ def write_rows() -> None:
 def measure(name: str, system: System, given: argparse.Namespace) -> Results:
     """Extraction and score, for each seed."""
     found: dict[str, object] = {}
-    for seed in system.seeds or ("",):
+    for seed in [each for each in system.seeds if each in given.seeds] or ("",):
         engine = system.engine
         if system.adapter:
             engine += f"+{given.adapters / f'{system.adapter}-{seed}'}/adapter.gguf"

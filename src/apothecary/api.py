@@ -2,76 +2,76 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from apothecary.documents import Document
-from apothecary.engines.budget import Budget, Budgeted, Meter
-from apothecary.engines.cache import Cached, default_cache_path
-from apothecary.engines.open import EngineOptions, engine_spec, open_engine
-from apothecary.engines.replay import Replay
-from apothecary.engines.routing import Routed, parse_routes
-from apothecary.engines.tuned import tuned_settings
+from apothecary.engines.cores import free_cores
 from apothecary.errors import DataError, UsageError
-from apothecary.formats.inputs import describe_inputs, read_gold, read_inputs
+from apothecary.formats.inputs import read_gold, read_inputs
 from apothecary.formats.outputs import write_documents
 from apothecary.formats.predictions import pair_up, read_predictions
-from apothecary.messages import Engine
-from apothecary.runs.ablation import Ablation, AblationOptions, AblationProgress, Foreseen, foresee
-from apothecary.runs.ablation import run as run_ablation
+from apothecary.runs.ablating import ablate_gold, foresee_gold
+from apothecary.runs.ablation import AblationOptions, AblationProgress, Foreseen
 from apothecary.runs.ablation_result import AblationResult
-from apothecary.runs.development import read_development
-from apothecary.runs.extract import Run, Summary, run
-from apothecary.runs.folder import unfinished
+from apothecary.runs.extract import Summary
+from apothecary.runs.extracting import extract_inputs
 from apothecary.runs.keeping import Progress
-from apothecary.runs.manifest import make_manifest
+from apothecary.runs.opening import ExtractOptions
 from apothecary.runs.rehearsal import Estimate
 from apothecary.runs.rehearsal import estimate as estimate_run
+from apothecary.runs.traces import TraceSummary
+from apothecary.runs.tracing import TraceEstimate, TraceOptions, foresee_traces, write_traces
+from apothecary.runs.tuning import Development, TuneOptions
 from apothecary.tasks import catalog
-from apothecary.tasks.ablation import Ablatable
-from apothecary.tasks.flow import Pairs, ScoreOptions, Task
+from apothecary.tasks.flow import Pairs, ScoreOptions
+from apothecary.training.lora_settings import TuneSettings, read_grpo_settings, read_sft_settings
+
+if TYPE_CHECKING:
+    from apothecary.training.adapter_files import AdapterFile
+    from apothecary.training.tuning import Tuned
 
 __all__ = [
     "ExtractOptions",
+    "TraceOptions",
+    "Trained",
+    "TuneOptions",
     "ablate",
     "compare",
     "count",
     "estimate",
+    "estimate_traces",
+    "export_adapter",
     "extract",
     "fit",
     "foresee_ablation",
-    "open_engines",
+    "merge_adapter",
     "read",
-    "run_folder",
     "score",
+    "traces",
+    "train_grpo",
+    "train_sft",
     "write",
 ]
 
 COUNTED_BYTES = 50 << 20
 Paths = str | Path | Sequence[str | Path]
+TUNING = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
+TRL = ("trl", "datasets")
 
 
 @dataclass(frozen=True)
-class ExtractOptions:
-    """How a run is made, as opposed to what is extracted.
+class Trained:
+    """A finished training, and the ENGINE that runs what it learnt."""
 
-    `threads` are the engine's (None: the cores at hand), `slots` how many documents an embedded
-    engine works on at once; `cache` is the file of the reply cache (None: the user's, "" for none);
-    `fresh` starts an existing folder anew.
-    """
-
-    limit: int | None = None
-    fresh: bool = False
-    encoding: str = "utf-8"
-    seed: int = 0
-    threads: int | None = None
-    slots: int = 1
-    cache: Path | str | None = None
-    budget: Budget = field(default_factory=Budget)
+    tuned: Tuned
+    engine: str
 
 
 def read(path: str | Path, *, encoding: str = "utf-8") -> Iterator[Document]:
@@ -109,28 +109,9 @@ def extract(
     the embedded one. Without `out` the folder is ``runs/<task>-<time>``, or the newest unfinished
     one there of the very same run. Raises ApothecaryError.
     """
-    options = options or ExtractOptions()
-    paths = _paths(inputs)
-    chosen = catalog.load(task)
-    asked = chosen.prepare(settings or {}, {}).steps  # A wrong setting is told before weights are loaded.
-    described = describe_inputs(paths)
-    with closing(open_engines(chosen, engine, options, asked)) as opened:
-        engines = {step: each.info for step, each in opened.engines.items()}
-        job = chosen.prepare({**tuned_settings(task, engines), **(settings or {})}, engines)
-        opened.check(job.steps)
-        used = {step: engines[step] for step in job.steps}
-        manifest = make_manifest(task, job, used, described, limit=options.limit)
-        plan = Run(
-            task=chosen,
-            job=job,
-            engine=opened,
-            items=lambda: read_inputs(paths, encoding=options.encoding),
-            folder=run_folder(out, task, str(manifest["fingerprint"]), fresh=options.fresh),
-            manifest=manifest,
-            limit=options.limit,
-            fresh=options.fresh,
-        )
-        return run(plan, on_progress)
+    return extract_inputs(
+        _paths(inputs), task, engine, settings or {}, out, options or ExtractOptions(), on_progress
+    )
 
 
 def estimate(
@@ -222,27 +203,7 @@ def ablate(
     `options` say how to prune, `running` how to extract. Raises ApothecaryError.
     """
     options, running = options or AblationOptions(), running or ExtractOptions()
-    chosen, ablatable = _ablatable()
-    asked = chosen.prepare(settings or {}, {}).steps
-    documents = read_development(Path(gold), held_out=options.held_out, encoding=running.encoding)
-    with closing(open_engines(chosen, engine, running, asked)) as opened:
-        engines = {step: each.info for step, each in opened.engines.items()}
-        job = chosen.prepare(settings or {}, engines)
-        opened.check(job.steps)
-        manifest = make_manifest(chosen.name, job, engines, describe_inputs([Path(gold)]), limit=None)
-        identity = manifest["identity"]
-        plan = Ablation(
-            task=chosen,
-            ablatable=ablatable,
-            settings=settings or {},
-            engines=engines,
-            engine=opened,
-            documents=documents,
-            folder=Path(out),
-            identity=identity if isinstance(identity, dict) else {},
-            options=options,
-        )
-        return run_ablation(plan, on_progress)
+    return ablate_gold(Path(gold), Path(out), engine, settings or {}, options, running, on_progress)
 
 
 def foresee_ablation(
@@ -253,17 +214,154 @@ def foresee_ablation(
     encoding: str = "utf-8",
 ) -> Foreseen:
     """What `ablate` would ask for at most, without an engine. Raises ApothecaryError."""
-    options = options or AblationOptions()
-    chosen, ablatable = _ablatable()
-    documents = read_development(Path(gold), held_out=options.held_out, encoding=encoding)
-    return foresee(chosen, ablatable, settings or {}, documents, options)
+    return foresee_gold(Path(gold), settings or {}, options or AblationOptions(), encoding=encoding)
 
 
-def _ablatable() -> tuple[Task, Ablatable]:
-    chosen = catalog.load("relations")
-    if chosen.ablation is None:
-        raise UsageError("relations has no scenarios")
-    return chosen, chosen.ablation
+def traces(
+    inputs: Paths,
+    task: str,
+    *,
+    engine: str | None = None,
+    out: str | Path | None = None,
+    options: TraceOptions | None = None,
+    running: ExtractOptions | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> TraceSummary:
+    """Write reasoning for rows whose answer is known, and training data from it, into a run folder.
+
+    `engine` is ``write=ENGINE,judge=ENGINE[,revise=ENGINE]``, one ENGINE for all, or ``rules``. `options` say
+    what is written, `running` how. Without `out` the folder is as for `extract`. Raises ApothecaryError.
+    """
+    options, running = options or TraceOptions(), running or ExtractOptions()
+    return write_traces(_paths(inputs), task, engine, out, options, running, on_progress)
+
+
+def estimate_traces(
+    inputs: Paths,
+    task: str,
+    *,
+    engine: str | None = None,
+    options: TraceOptions | None = None,
+    running: ExtractOptions | None = None,
+) -> TraceEstimate:
+    """What `traces` would ask for, without asking; nothing is written. Raises ApothecaryError."""
+    options, running = options or TraceOptions(), running or ExtractOptions()
+    return foresee_traces(_paths(inputs), task, engine, options, running)
+
+
+def train_sft(
+    config: str | Path,
+    options: TuneOptions | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Trained:
+    """Tune a language model on written answers; `config` is a TOML file, `say` is told how it goes.
+
+    The checkpoint is chosen by the task's own figure, where the file has a part ``[dev]``. Needs the extra
+    ``train``. Raises ApothecaryError.
+    """
+    settings = read_sft_settings(Path(config))
+    return _tune(Path(config), settings, _training("sft").train_sft, options or TuneOptions(), say)
+
+
+def train_grpo(
+    config: str | Path,
+    options: TuneOptions | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Trained:
+    """Tune a language model by rewards of its own answers; else as `train_sft`."""
+    settings = read_grpo_settings(Path(config))
+    if settings.backend == "trl":
+        train: Callable[..., Tuned] = _training("grpo_trl", TRL).train_with_trl
+    else:
+        train = _training("grpo").train_grpo
+    return _tune(Path(config), settings, train, options or TuneOptions(), say)
+
+
+def _tune(
+    config: Path,
+    settings: TuneSettings,
+    train: Callable[..., Tuned],
+    options: TuneOptions,
+    say: Callable[[str], None],
+) -> Trained:
+    folder, out = Path(options.data or config.parent), Path(options.out or Path("models") / config.stem)
+    judge = _judge(settings, folder, out)
+    _training("tuning").torch_threads(options.threads or free_cores())
+    tuned = train(settings, folder, out, say, judge=judge, resume=options.resume)
+    adapter = tuned.gguf or tuned.adapter
+    return Trained(tuned, _training("gguf_lora").engine_with(settings.model, adapter))
+
+
+def _judge(settings: TuneSettings, folder: Path, out: Path) -> Callable[[Path], float] | None:
+    dev = settings.dev
+    if dev is None:
+        return None
+    if dev.engine == "llamacpp" and _training("base_model").gguf_of(settings.model) is None:
+        problem = "the engine llamacpp needs a model that is a GGUF"
+        raise UsageError(problem, where="dev", hint='engine = "hf"')
+    part = Development(dev.task, folder / dev.file, dev.metric, dev.settings)
+    part.check()
+
+    def judge(checkpoint: Path) -> float:
+        if dev.engine == "llamacpp":
+            engine = export_adapter(checkpoint, checkpoint / "adapter.gguf", model=settings.model)
+        else:
+            engine = _training("gguf_lora").engine_with(settings.model, checkpoint)
+        return part.figure(engine, out / "development" / checkpoint.name)
+
+    return judge
+
+
+def merge_adapter(adapter: str | Path, out: str | Path, *, model: str | None = None) -> str:
+    """Add an adapter to the weights of its model, write the whole to a new folder, and name its ENGINE.
+
+    `model` is the one that the adapter was learnt for, unless it is given. Raises ApothecaryError.
+    """
+    files = _training("adapter_files")
+    files.merge_adapter(_base(files.read_adapter(Path(adapter)), adapter, model), Path(adapter), Path(out))
+    return f"hf:{out}"
+
+
+def export_adapter(
+    adapter: str | Path, out: str | Path, *, model: str | None = None, add: Sequence[str | Path] = ()
+) -> str:
+    """Write an adapter, or its sum with others of the same model, and name the ENGINE that runs it.
+
+    A file .gguf is for llama.cpp, any other name that of a new folder in the layout of PEFT. `model` as in
+    `merge_adapter`. Raises ApothecaryError.
+    """
+    files, lora, path = _training("adapter_files"), _training("gguf_lora"), Path(out)
+    found: AdapterFile = files.read_adapter(Path(adapter))
+    base = _base(found, adapter, model)
+    for each in add:
+        found = files.summed(found, files.read_adapter(Path(each)))
+    if path.suffix == ".gguf":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lora.write_gguf_lora(found, base, path)
+    elif path.exists():
+        raise UsageError("is there already", where=str(out), hint="name a new folder, or FILE.gguf")
+    else:
+        files.write_adapter(replace(found, base=base), path)
+    engine: str = lora.engine_with(base, path)
+    return engine
+
+
+def _base(found: AdapterFile, adapter: str | Path, given: str | None) -> str:
+    name = given or found.base
+    if not name:
+        raise UsageError("does not say for which model it is", where=str(adapter), hint="--model NAME")
+    return name
+
+
+def _training(name: str, more: Sequence[str] = ()) -> ModuleType:
+    """A module of the training part, found by its name as tasks are: it needs libraries that are optional.
+
+    Raises UsageError that names what is missing and how to get it.
+    """
+    missing = [each for each in (*TUNING, *more) if importlib.util.find_spec(each) is None]
+    if missing:
+        raise UsageError(f"{', '.join(missing)} not installed", hint="pip install 'apothecary[train]'")
+    return import_module(f"apothecary.training.{name}")
 
 
 def count(inputs: Paths, options: ExtractOptions) -> int | None:
@@ -275,46 +373,8 @@ def count(inputs: Paths, options: ExtractOptions) -> int | None:
     return sum(1 for _ in islice(read_inputs(paths, encoding=options.encoding), options.limit))
 
 
-def open_engines(
-    task: Task, engine: str | None, options: ExtractOptions, asked: Sequence[str] | None = None
-) -> Routed:
-    """The engines of the steps asked for (None: all of the task), within the budget, behind the cache.
-
-    Raises UsageError or EngineError. To be closed by the caller.
-    """
-    routes = parse_routes(engine_spec(engine), task.steps, asked)
-    meter = Meter(options.budget)
-    path = Path(options.cache) if options.cache else default_cache_path()
-    opened: dict[str, Engine] = {}
-    with ExitStack() as stack:
-        for spec in routes.values():
-            if spec not in opened:
-                bare = open_engine(
-                    spec,
-                    EngineOptions(
-                        threads=options.threads, slots=options.slots, seed=options.seed, cache=path
-                    ),
-                )
-                stack.callback(bare.close)
-                limited = Budgeted(bare, meter)
-                uncached = options.cache == "" or isinstance(bare, Replay)
-                opened[spec] = limited if uncached else Cached(limited, path)
-        # All are open: from here on they are closed by whoever holds them.
-        stack.pop_all()
-    return Routed({step: opened[spec] for step, spec in routes.items()})
-
-
 def _paths(inputs: Paths) -> list[Path]:
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     if not given:
         raise UsageError("no input was given", hint="name a file or a folder")
     return [Path(path) for path in given]
-
-
-def run_folder(out: str | Path | None, task: str, run_fingerprint: str, *, fresh: bool) -> Path:
-    """Where a run goes: `out`, else the newest unfinished one of the very same run, else a new folder."""
-    if out is not None:
-        return Path(out)
-    parent = Path("runs")
-    earlier = None if fresh else unfinished(parent, task, run_fingerprint)
-    return earlier or parent / f"{task}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -191,7 +191,7 @@ def test_without_out_an_interrupted_run_is_found_again(work: Path) -> None:
 
 
 BAD: list[tuple[str, Sequence[str], str]] = [
-    ("no task", ["gold.pubtator"], "--task combinations|mentions|relations"),
+    ("no task", ["gold.pubtator"], "--task combinations|conditions|mentions|relations"),
     ("unknown task", ["gold.pubtator", "--task", "nope"], "there is no task 'nope'"),
     ("missing input", ["none.txt", "--task", "relations"], "none.txt"),
     ("no input", ["--task", "relations"], "INPUT"),

@@ -62,3 +62,11 @@ def test_the_run_of_relations_can_be_made_first(work: Path) -> None:
 def test_that_run_needs_a_folder(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert extract("--pairs", "relations") == 2
     assert "--out DIR" in capsys.readouterr().err
+
+
+def test_a_dry_run_cannot_know_pairs_that_are_not_there_yet(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert extract("--pairs", "relations", "--out", "run", "--dry-run") == 2
+    assert "make that run" in capsys.readouterr().err
+    assert not Path("run-pairs").exists()

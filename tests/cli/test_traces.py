@@ -95,11 +95,53 @@ def test_an_engine_that_fails_is_exit_code_1(rows: Path) -> None:
     assert call("combinations", rows, "--engine", engine, "--out", "out", "--part", "all") == 1
 
 
+def test_a_dry_run_tells_the_bounds_of_the_calls_asks_nothing_and_writes_nothing(
+    rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = {"medical": 0, "semantic": 0, "usefulness": 0, "comment": "no"}
+    text, told = good(rows), {}
+    rows.write_text(rows.read_text() + "{}\n")
+    for name, verdict in (("most", refused), ("least", dict.fromkeys(refused, 5))):
+        engine = script(f"{name}.jsonl", {"contains": ["impartial"], "reply": verdict}, {"reply": text})
+        command = ("combinations", rows, "--engine", engine, "--part", "all", "--rounds", "2")
+        capsys.readouterr()
+        assert call(*command, "--out", name, "--no-cache", "--json") == 1
+        told[name] = json.loads(capsys.readouterr().out)["ledger"]["calls"]
+    before = sorted(tmp_path.rglob("*"))
+    assert call(*command, "--dry-run", "--out", "none", "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["rows"], found["examples"], found["unreadable"]) == (2, 1, 1)
+    assert (found["calls"], found["least"]["calls"]) == (told["most"], told["least"]) == (4, 2)
+    assert found["prompt_tokens"] > found["least"]["prompt_tokens"] > 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_for_people_says_rows_and_that_rules_ask_no_model(
+    rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("combinations", rows, "--engine", "scripted:none", "--part", "train", "--dry-run") == 0
+    assert "0 examples of 1 rows; no model would be asked" in capsys.readouterr().out
+    assert (
+        call("combinations", rows, "--engine", "write=pocket,judge=pocket", "--part", "dev", "--dry-run") == 0
+    )
+    said = capsys.readouterr().out
+    assert "1 examples of 1 rows would take at most about" in said
+    assert "at least, if every example passes at once: 2 calls" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (("relations", "rows.jsonl", "--engine", "rules"), "no traces are written for 'relations'"),
         (("combinations", "rows.jsonl", "--engine", "rules", "--part", "test"), "no part 'test'"),
+        (
+            ("combinations", "rows.jsonl", "--engine", "rules", "--part", "test", "--dry-run"),
+            "no part 'test'",
+        ),
+        (
+            ("combinations", "rows.jsonl", "--engine", "write=pocket", "--dry-run"),
+            "no engine for traces.judge",
+        ),
         (("combinations", "rows.jsonl", "--engine", "rules", "--fallback", "x"), "no fallback 'x'"),
         (("combinations", "rows.jsonl", "--engine", "write=scripted:s"), "no engine for traces.judge"),
         (("combinations", "rows.jsonl", "--engine", "write=x,judge=y"), ""),

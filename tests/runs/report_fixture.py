@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from apothecary.runs.report import ReportInput
 
-__all__ = ["HOSTILE", "TEXT", "record", "report"]
+__all__ = ["HOSTILE", "TEXT", "reasoning", "record", "report"]
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><!--\u2028&amp;"
 TEXT = (
@@ -56,6 +56,24 @@ def relations() -> list[dict[str, object]]:
     return [binary, ternary, unlinked]
 
 
+def reasoning() -> list[dict[str, object]]:
+    """Chains about two sentences: a whole one with hostile parts, and one without sections."""
+    start, end = TITLE_END + 1, TEXT.index(" Bazolol did not")
+    headings = [
+        f"[{number}] {name}" for number, name in enumerate(("Setting", "Drugs", HOSTILE, "Result"), 1)
+    ]
+    sections = {str(number): f"- point {number}\n- {HOSTILE}" for number in range(1, 5)}
+    think = "\n\n".join(
+        f"{heading}\n{text}" for heading, text in zip(headings, sections.values(), strict=True)
+    )
+    first: dict[str, object] = {
+        "sentence": [start, end],
+        "think": f"Let me see.\n{think}",
+        "sections": sections,
+    }
+    return [first, {"sentence": [end + 1, len(TEXT)], "think": "No drug helps.", "sections": {}}]
+
+
 def record(name: str = "1") -> dict[str, object]:
     """One document with everything that a record may hold."""
     start = TITLE_END + 1
@@ -87,6 +105,7 @@ def record(name: str = "1") -> dict[str, object]:
         "unlocated": [{"text": HOSTILE, "type": "Disease", "reason": "not in the text"}],
         "conflicts": [{"kind": "direction", "text": "both ways accepted"}],
         "repairs": [{"step": "s", "repair": "closed a bracket"}],
+        "reasoning": reasoning(),
     }
 
 

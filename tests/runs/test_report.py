@@ -1,5 +1,6 @@
 """The report holds what it was given, lets nothing out of its data, and works by keyboard and on a phone."""
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -30,6 +31,14 @@ SPARSE: list[list[dict[str, object]]] = [
         }
     ],
     [{"id": "1", "text": "Ab", "mentions": [{"start": 0, "end": 1}], "concepts": [{"mentions": [0, 9]}]}],
+    [
+        {
+            "id": "1",
+            "text": "Ab",
+            "reasoning": [{}, {"sentence": [0, 9], "think": 3, "sections": {"7": None}}, 4],
+        }
+    ],
+    [{"id": "1", "reasoning": [{"sentence": "x", "think": None, "sections": [1]}]}, {"reasoning": {"a": 1}}],
 ]
 
 
@@ -91,6 +100,23 @@ def test_readers_without_javascript_get_counts_and_relations() -> None:
     assert "1 documents, 8 mentions, 6 concepts, 3 relations, 1 problems" in plain
     assert "<td>Foovirin; Bazolol; \U0001d6fd-blockers</td>" in plain
     assert "<td>quuxin; rash</td>" in plain
+
+
+def test_readers_without_javascript_get_the_reasoning_folded_and_escaped() -> None:
+    page = render(report([record()]))
+    plain = page[page.index("<noscript>") : page.index("</noscript>")]
+    whole, short = re.findall(r"<details class=\"chain\"><summary>(.*?)</details>", plain, re.DOTALL)
+    assert whole.startswith("1: Foovirin caused severe lupus nephritis")
+    headings = ["[1] Setting", "[2] Drugs", f"[3] {html.escape(HOSTILE)}", "[4] Result"]
+    assert re.findall(r"<h3>(.*?)</h3>", whole) == headings
+    assert "<p>Let me see.</p><h3>[1] Setting</h3><p>- point 1\n- &lt;/script&gt;" in whole
+    assert short == "1: Bazolol did not cause a rash.</summary><p>No drug helps.</p>"
+
+
+def test_reasoning_without_javascript_is_bounded() -> None:
+    page = render(report([record(str(number)) for number in range(300)]), max_documents=300)
+    assert page.count('<details class="chain">') == 500
+    assert "100 more are in predictions.jsonl." in page
 
 
 def test_what_browsers_cannot_read_is_replaced_character_by_character(tmp_path: Path) -> None:
@@ -186,6 +212,27 @@ def test_the_quote_of_a_relation_shows_its_evidence_in_the_text(shown: Page) -> 
     shown.evaluate("document.querySelector('.quote').click()")
     lit = "[...document.querySelectorAll('.evidence')].map(p => p.textContent).join('')"
     assert shown.evaluate(lit) == "Foovirin caused severe lupus nephritis in two patients"
+
+
+@needs_browser
+def test_the_reasoning_about_a_sentence_unfolds_by_keyboard_and_marks_the_sentence(shown: Page) -> None:
+    assert count(shown, "#reasoning .chain") == 2
+    assert count(shown, "#reasoning .chain[open]") == 0
+    shown.evaluate("document.querySelector('#reasoning summary').focus()")
+    shown.press("Enter")
+    headings = "[...document.querySelectorAll('.chain[open] h3')].map(h => h.textContent)"
+    assert shown.evaluate(headings) == ["[1] Setting", "[2] Drugs", f"[3] {HOSTILE}", "[4] Result"]
+    assert text_of(shown, ".chain[open] p") == "Let me see."
+    lit = "[...document.querySelectorAll('#text .evidence')].map(p => p.textContent).join('')"
+    assert str(shown.evaluate(lit)).startswith("Foovirin caused severe lupus nephritis")
+    assert shown.evaluate(lit) == text_of(shown, "#reasoning summary")
+    shown.press("Enter")
+    assert text_of(shown, "#reasoning h2") == "Reasoning (2)"
+    assert count(shown, "#text .evidence") == 0
+    for number in (2, 3):
+        shown.press("j")
+        assert text_of(shown, "#document-title") == f"Document {number}"
+    assert count(shown, "#reasoning *") == 0
 
 
 @needs_browser

@@ -26,6 +26,7 @@ from apothecary.tasks.combinations.trace_conversion import (
 )
 from apothecary.tasks.combinations.trace_roles import TraceSettings, prepare_traces
 from apothecary.tasks.combinations.trace_rules import rule_completion
+from apothecary.tasks.tracing import TrainingRows
 
 JUDGED = json.dumps({"medical": 5, "semantic": 5, "usefulness": 5, "comment": ""})
 RULES = TraceSettings(rules=True)
@@ -80,8 +81,7 @@ def plan(path: Path, engine: Engine | None = None, **options: object) -> TraceRu
         "items": read_inputs([path]),
         "folder": path.parent / "out",
         "manifest": {"fingerprint": "f", "identity": {}},
-        "sft": sft_of_trace,
-        "grpo": grpo_of_trace,
+        "rows": TrainingRows(sft_of_trace, grpo_of_trace),
         "part": "all",
     }
     return TraceRun(**(given | options))  # type: ignore[arg-type]

@@ -17,8 +17,8 @@ from transformers import LlamaForCausalLM
 
 from apothecary import api
 from apothecary.cli import adapters
-from apothecary.cli.dev_figure import development_judge, figure_of
 from apothecary.errors import UsageError, WeightsError
+from apothecary.runs.tuning import Development, figure_of
 from apothecary.training.adapter_files import (
     AdapterFile,
     merge_adapter,
@@ -28,7 +28,7 @@ from apothecary.training.adapter_files import (
 )
 from apothecary.training.base_model import load_base
 from apothecary.training.chat_data import Tokens
-from apothecary.training.lora_settings import DevSettings, LoraSettings, TuneSettings
+from apothecary.training.lora_settings import LoraSettings, TuneSettings
 from apothecary.training.policy import Policy
 from tests.engines.tiny_causal import tiny_adapter, tiny_causal
 
@@ -166,13 +166,11 @@ def test_a_figure_is_found_by_its_path_or_the_names_there_are_told() -> None:
 def test_a_checkpoint_is_judged_by_extraction_and_the_score_of_the_task(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("llguidance", reason="the train extra is not installed")
     (tmp_path / "dev.pubtator").write_text("1|t|Aspirin caused asthma.\n1|a|\n1\t0\t7\tAspirin\tChemical\n\n")
-    dev = DevSettings("mentions", "dev.pubtator", ("strict.micro.f1",), engine="hf")
-    settings = TuneSettings(model=str(model), train=("t",), dev=dev)
-    judge = development_judge(settings, tmp_path, tmp_path / "out")
-    assert judge is not None
-    checkpoint = tiny_adapter(model, tmp_path / "out" / "step-1")
-    assert judge(checkpoint) == 0.0
-    assert (tmp_path / "out/development/step-1/predictions.jsonl").exists()
+    part = Development("mentions", tmp_path / "dev.pubtator", ("strict.micro.f1",), {})
+    part.check()
+    checkpoint = tiny_adapter(model, tmp_path / "step-1")
+    assert part.figure(f"hf:{model}+{checkpoint}", tmp_path / "development") == 0.0
+    assert (tmp_path / "development/predictions.jsonl").exists()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["extract"]
 
 MOST = 1_000_000_000
+RELATIONS = "relations"
 
 
 def extract(
@@ -45,7 +46,7 @@ def extract(
         ),
     ],
     task: Annotated[
-        str | None, typer.Option(help="What to extract: mentions, relations, combinations.")
+        str | None, typer.Option(help="What to extract: mentions, relations, combinations, conditions.")
     ] = None,
     schema: Annotated[str | None, typer.Option(help="Schema by name or .toml file [default: cdr].")] = None,
     engine: Annotated[
@@ -65,6 +66,13 @@ def extract(
     oracle_mentions: Annotated[
         bool, typer.Option("--oracle-mentions", help="Take mentions and concepts from the annotated input.")
     ] = False,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            help="For conditions: the folder of a run of relations, or 'relations' to make that run first.",
+            metavar="RUN",
+        ),
+    ] = None,
     show: Annotated[
         int, typer.Option(min=0, max=MOST, help="Print the first N findings with the words they rest on.")
     ] = 0,
@@ -89,7 +97,7 @@ def extract(
     if task is None:
         raise UsageError("several tasks fit these inputs", hint=f"--task {'|'.join(catalog.names())}")
     settings = read_settings(config, assignments, task)
-    if schema is not None:
+    if schema is not None and pairs is None:
         settings["schema"] = schema
     if oracle_mentions:
         settings["oracle_mentions"] = True
@@ -103,6 +111,11 @@ def extract(
         cache="" if no_cache else None,
         budget=Budget(max_calls, max_tokens, max_seconds),
     )
+    if pairs is not None:
+        if dry_run and pairs == RELATIONS:
+            hint = "make that run, then --pairs FOLDER --dry-run"
+            raise UsageError("which pairs there will be is not known before their run", hint=hint)
+        settings["pairs"] = _pairs(pairs, list(inputs), schema or "biored", out, options)
     if dry_run:
         return _estimate(list(inputs), task, settings, options, as_json=as_json)
     with reporting(api.count(inputs, options), show=not as_json) as on_progress:
@@ -117,6 +130,22 @@ def extract(
         )
     _tell(summary, task, show, as_json=as_json)
     return EXIT_CODES[summary.status]
+
+
+def _pairs(given: str, inputs: list[Path], schema: str, out: Path | None, options: ExtractOptions) -> str:
+    """The folder of the run that says which pairs to ask about; 'relations' makes it, beside `out`."""
+    from apothecary import api
+
+    if given != RELATIONS:
+        return given
+    if out is None:
+        raise UsageError("--pairs relations needs the folder of the run", hint="--out DIR")
+    folder = out.with_name(f"{out.name}-pairs")
+    summary = api.extract(
+        inputs, given, engine="pocket", settings={"schema": schema}, out=folder, options=options
+    )
+    print(f"pairs: {summary.documents} documents, {summary.failed} failed: {folder}", file=sys.stderr)
+    return str(folder)
 
 
 def _estimate(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -26,37 +24,21 @@ from apothecary.cli.options import (
     named_path,
     read_settings,
 )
-from apothecary.errors import UsageError
 
 if TYPE_CHECKING:
-    from apothecary.api import ExtractOptions
     from apothecary.runs.traces import Part, TraceSummary
-    from apothecary.tasks.combinations.trace_conversion import Chats
-    from apothecary.tasks.combinations.trace_roles import TraceSettings
+    from apothecary.runs.tracing import Fallback, TraceEstimate
 
 __all__ = ["traces"]
 
-TASK = "combinations"
-RULES = "rules"
 MOST = 1_000_000_000
-_REVISE = re.compile(r"(?:^|,)(?:traces\.)?revise=")
-
-
-@dataclass(frozen=True)
-class _Wish:
-    inputs: list[Path]
-    engine: str | None
-    part: Part
-    held_out: Path | None
-    fallback: str
-    chats: Chats
-    out: Path | None
 
 
 def traces(
     task: Annotated[str, typer.Argument(help="The task to write traces for: combinations.", metavar="TASK")],
     inputs: Annotated[
-        list[Path], typer.Argument(help="Rows of DrugComb or DDI as JSONL; DDI XML.", metavar="INPUT")
+        list[Path],
+        typer.Argument(help="Rows of DrugComb or DDI as JSONL; DDI XML, also zipped.", metavar="INPUT"),
     ],
     engine: Annotated[
         str | None,
@@ -83,6 +65,7 @@ def traces(
     ] = "drop",
     assignments: Set = None,
     limit: Annotated[int | None, typer.Option(min=1, max=MOST, help="Only the first N rows.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start the run folder anew.")] = False,
     no_cache: NoCache = False,
     slots: Annotated[int, typer.Option(min=1, help="Rows at work at once (embedded engine).")] = 1,
@@ -99,22 +82,20 @@ def traces(
     --set says what the chats of sft.jsonl and grpo.jsonl ask for: reasoning, drugs, context and window of
     the task. With reasoning=false their answers are lists alone, of all rows: --engine rules will do.
     """
-    from apothecary.api import ExtractOptions
+    from apothecary import api
+    from apothecary.cli.progress import reporting
     from apothecary.engines.budget import Budget
-    from apothecary.tasks.combinations.trace_conversion import Chats
-    from apothecary.tasks.combinations.trace_roles import TraceSettings
-    from apothecary.tasks.settings import bind
 
-    _check(task, part, fallback)
-    settings = TraceSettings(
-        rules=engine == RULES,
-        revise=_REVISE.search(engine or "") is not None,
+    options = api.TraceOptions(
+        part=cast("Part", part),
+        held_out=held_out,
         rounds=rounds,
         threshold=threshold,
         temperature=temperature,
-        seed=seed,
+        fallback=cast("Fallback", fallback),
+        chats=read_settings(None, assignments, task),
     )
-    options = ExtractOptions(
+    running = api.ExtractOptions(
         limit=limit,
         fresh=fresh,
         encoding=encoding,
@@ -124,64 +105,38 @@ def traces(
         cache="" if no_cache else None,
         budget=Budget(max_calls, max_tokens, max_seconds),
     )
-    chats = bind(Chats, read_settings(None, assignments, task))
-    wish = _Wish(list(inputs), engine, cast("Part", part), held_out, fallback, chats, out)
-    summary = _run(wish, settings, options, show=not as_json)
+    given = list(inputs)
+    if dry_run:
+        found = api.estimate_traces(given, task, engine=engine, options=options, running=running)
+        return _foresee(found, as_json=as_json)
+    with reporting(None, show=not as_json) as on_progress:
+        summary = api.traces(
+            given, task, engine=engine, out=out, options=options, running=running, on_progress=on_progress
+        )
     _tell(summary, as_json=as_json)
     return EXIT_CODES[summary.status]
 
 
-def _check(task: str, part: str, fallback: str) -> None:
-    if task != TASK:
-        raise UsageError(f"no traces are written for '{task}'", hint=f"tasks: {TASK}")
-    if part not in ("train", "dev", "all"):
-        raise UsageError(f"there is no part '{part}'", where="--part", hint="parts: train, dev, all")
-    if fallback not in ("drop", "rules"):
-        raise UsageError(f"there is no fallback '{fallback}'", where="--fallback", hint="drop or rules")
+def _foresee(found: TraceEstimate, *, as_json: bool) -> int:
+    from apothecary.cli.tables import ledger_table, print_table
 
-
-def _run(wish: _Wish, settings: TraceSettings, options: ExtractOptions, *, show: bool) -> TraceSummary:
-    from contextlib import closing
-    from dataclasses import replace
-
-    from apothecary import api
-    from apothecary.cli.progress import reporting
-    from apothecary.engines.routing import Routed
-    from apothecary.formats.inputs import describe_inputs, read_inputs
-    from apothecary.runs.development import held_out_list
-    from apothecary.runs.manifest import make_manifest
-    from apothecary.runs.traces import TraceRun, run
-    from apothecary.tasks import catalog
-    from apothecary.tasks.combinations.trace_conversion import grpo_of_trace, sft_of_trace
-    from apothecary.tasks.combinations.trace_roles import STEPS, prepare_traces
-
-    listed = held_out_list(wish.held_out)
-    described = describe_inputs(wish.inputs)
-    asked = prepare_traces(settings, {}).steps
-    chosen = replace(catalog.load(TASK), steps=STEPS)
-    opened = Routed({}) if settings.rules else api.open_engines(chosen, wish.engine, options, asked)
-    with closing(opened):
-        engines = {step: each.info for step, each in opened.engines.items()}
-        job = prepare_traces(settings, engines)
-        opened.check(job.steps)
-        lists = [digest for _, digest in describe_inputs([listed])] if listed else []
-        job = replace(job, settings={**job.settings, "part": wish.part, "held_out": lists})
-        manifest = make_manifest("traces", job, engines, described, limit=options.limit)
-        plan = TraceRun(
-            job=job,
-            engine=opened,
-            items=read_inputs(wish.inputs, encoding=options.encoding),
-            folder=api.run_folder(wish.out, "traces", str(manifest["fingerprint"]), fresh=options.fresh),
-            manifest=manifest,
-            sft=lambda row: sft_of_trace(row, wish.chats, fallback=wish.fallback == RULES),
-            grpo=lambda row: grpo_of_trace(row, wish.chats),
-            part=wish.part,
-            held_out=listed,
-            limit=options.limit,
-            fresh=options.fresh,
-        )
-        with reporting(None, show=show) as on_progress:
-            return run(plan, on_progress)
+    counts = {"rows": found.rows, "examples": found.examples, "unreadable": found.unreadable}
+    if as_json:
+        record = found.most.to_record(documents=found.examples)
+        least = found.least.to_record(documents=found.examples)
+        print(json.dumps({"dry_run": True, **counts, **record, "least": least}, indent=2))
+        return 1 if found.unreadable else 0
+    title = f"Dry run: {found.examples:,} examples of {found.rows:,} rows"
+    if found.most.total.calls:
+        print_table(ledger_table(found.most, found.examples), title=f"{title} would take at most about")
+        spent = found.least.total
+        tokens = f"{spent.prompt_tokens:,} prompt and {spent.completion_tokens:,} new tokens"
+        print(f"at least, if every example passes at once: {spent.calls:,} calls, {tokens}")
+    else:
+        print(f"{title}; no model would be asked")
+    if found.unreadable:
+        print(f"{found.unreadable:,} items cannot be read", file=sys.stderr)
+    return 1 if found.unreadable else 0
 
 
 def _tell(summary: TraceSummary, *, as_json: bool) -> None:

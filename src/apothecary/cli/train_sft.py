@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -10,14 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apothecary.errors import UsageError
-
 if TYPE_CHECKING:
-    from apothecary.training.tuning import Tuned
+    from apothecary.api import Trained
 
-__all__ = ["Data", "Out", "Resume", "Threads", "Tuning", "check_installed", "say", "tell", "train_sft"]
+__all__ = ["Data", "Out", "Resume", "Threads", "Tuning", "say", "tell", "train_sft"]
 
-NEEDED = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
 Tuning = Annotated[
     Path, typer.Option("--config", help="What to tune, on what.", metavar="FILE.toml", exists=True)
 ]
@@ -38,26 +34,9 @@ def train_sft(
     config: Tuning, data: Data = None, out: Out = None, resume: Resume = False, threads: Threads = None
 ) -> None:
     """Tune a language model on written answers; the checkpoint is chosen by the task's own figure."""
-    check_installed(NEEDED)
-    from apothecary.cli.dev_figure import check_development, development_judge
-    from apothecary.engines.cores import free_cores
-    from apothecary.training.lora_settings import read_sft_settings
-    from apothecary.training.sft import train_sft as train
-    from apothecary.training.tuning import torch_threads
+    from apothecary import api
 
-    settings = read_sft_settings(config)
-    folder, target = data or config.parent, out or Path("models") / config.stem
-    check_development(settings, folder)
-    torch_threads(threads or free_cores())
-    judge = development_judge(settings, folder, target)
-    tell(train(settings, folder, target, say, judge=judge, resume=resume), settings.model)
-
-
-def check_installed(needed: tuple[str, ...]) -> None:
-    """Raises UsageError that names what is missing and how to get it."""
-    missing = [name for name in needed if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f"{', '.join(missing)} not installed", hint="pip install 'apothecary[train]'")
+    tell(api.train_sft(config, api.TuneOptions(data, out, resume, threads), say))
 
 
 def _first() -> bool:
@@ -71,12 +50,11 @@ def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def tell(tuned: Tuned, model: str) -> None:
+def tell(trained: Trained) -> None:
     """Say what came out and how to use it."""
     if not _first():
         return
-    from apothecary.training.gguf_lora import engine_with
-
+    tuned = trained.tuned
     how = "the best by the development figure" if tuned.judged else "the last: no [dev] says which is best"
     print(f"kept step {tuned.chosen} of {tuned.steps}, {how}: {tuned.adapter}")
-    print(f"use it: --engine {engine_with(model, tuned.gguf or tuned.adapter)}")
+    print(f"use it: --engine {trained.engine}")

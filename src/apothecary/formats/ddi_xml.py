@@ -15,6 +15,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lxml import etree
@@ -25,10 +26,15 @@ from apothecary.formats.combination_rows import ddi_type
 from apothecary.formats.drug_sentences import DRUG, DrugRelation, Sentence, drug_mention, sentence_document
 from apothecary.formats.fields import Fields
 from apothecary.formats.lines import open_bytes, printable
-from apothecary.formats.xml_stream import MAX_ELEMENT_BYTES, read_elements
+from apothecary.formats.xml_stream import read_elements
 
-__all__ = ["read", "read_zip"]
+__all__ = ["begin_zip", "read", "read_zip"]
 
+MAX_MEMBER_BYTES = 16 * 1024 * 1024
+"""What a file of an archive may unpack to. As a tree of elements it can take 35 times as much memory."""
+MAX_ARCHIVE_BYTES = 2 * 1024**3
+"""What all XML files of an archive may unpack to."""
+_ENCRYPTED = 0x1
 _PIECE = re.compile(r"\s*([0-9]{1,9})-([0-9]{1,9})\s*")
 
 
@@ -45,29 +51,71 @@ def read(path: Path) -> Iterator[Document | DataError]:
 
 
 def read_zip(path: Path) -> Iterator[Document | DataError]:
-    """Yield the sentences of all XML files of a zip archive, in its order.
+    """Yield the sentences of all XML files of a zip archive, in the order of their names.
 
-    A damaged member comes as a FormatError value. Raises FormatError when the archive cannot be read.
+    Hidden files are left out, as in a folder. A member that cannot be read, or is larger than
+    `MAX_MEMBER_BYTES`, comes as a FormatError value; one at a time is in memory. Raises FormatError when the
+    archive cannot be read or unpacks to more than `MAX_ARCHIVE_BYTES`.
     """
+    with _opened(path) as archive:
+        members = _members(archive)
+        if not members:
+            yield FormatError("holds no .xml file", where=printable(path), hint="unpack it, name the folder")
+        for member in members:
+            yield from _member(archive, member, f"{printable(path)}/{member.filename}")
+
+
+def begin_zip(path: Path, size: int) -> bytes:
+    """The first bytes of the first XML file in a zip archive that can be read; none where there is none.
+
+    Raises FormatError as `read_zip`.
+    """
+    with _opened(path) as archive:
+        for member in _members(archive):
+            with suppress(FormatError):
+                return _contents(archive, member, "", size)
+    return b""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     open_bytes(path).close()
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                if member.filename.lower().endswith(".xml") and not member.is_dir():
-                    yield from _member(archive, member, f"{printable(path)}/{member.filename}")
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+            yield archive
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise FormatError(
             f"is no zip archive that can be read: {error}", where=printable(path), hint="get it again"
         ) from error
 
 
+def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The XML files, in the order of their names. What a member says of its size is never exceeded."""
+    found = [
+        member
+        for member in archive.infolist()
+        if member.filename.lower().endswith(".xml")
+        and not any(part.startswith(".") for part in member.filename.split("/"))
+    ]
+    # Members may overlap, so that a small archive unpacks to any size.
+    if sum(member.file_size for member in found) > MAX_ARCHIVE_BYTES:
+        raise FormatError(
+            f"unpacks to more than {MAX_ARCHIVE_BYTES} bytes", where=archive.filename or "", hint="split it"
+        )
+    return sorted(found, key=lambda member: member.filename)
+
+
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> Iterator[Document | DataError]:
     try:
-        with archive.open(member) as stream:
-            data = stream.read(MAX_ELEMENT_BYTES + 1)
-        root = _parsed(data, where)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        yield FormatError(f"the archive is damaged: {error}", where=where, hint="get it again")
+        if member.file_size > MAX_MEMBER_BYTES:
+            raise FormatError(f"is larger than {MAX_MEMBER_BYTES} bytes", where=where, hint="split it")
+        root = _parsed(_contents(archive, member, where), where)
+        if root.tag != "document":
+            raise FormatError(
+                f"begins with <{etree.QName(root).localname}>, not <document>",
+                where=where,
+                hint="take it out of the archive",
+            )
     except FormatError as error:
         yield error
     else:
@@ -75,9 +123,22 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> It
             yield from _items(element, where)
 
 
+def _contents(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str, size: int = MAX_MEMBER_BYTES
+) -> bytes:
+    if member.flag_bits & _ENCRYPTED:
+        raise FormatError("is encrypted", where=where, hint="unpack it with its password, name the folder")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # The other methods are not unpacked piece by piece here: few bytes could fill the memory.
+        raise FormatError("is packed by a rare method", where=where, hint="unpack it, name the folder")
+    try:
+        with archive.open(member) as stream:
+            return stream.read(size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise FormatError(f"the archive is damaged: {error}", where=where, hint="get it again") from error
+
+
 def _parsed(data: bytes, where: str) -> etree._Element:
-    if len(data) > MAX_ELEMENT_BYTES:
-        raise FormatError(f"is larger than {MAX_ELEMENT_BYTES} bytes", where=where, hint="split it")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(data, parser)

@@ -48,6 +48,7 @@ _READERS: Mapping[Kind, Callable[[Path, str], Iterator[Item | medline.Withdrawn]
     "combination_rows": lambda file, encoding: combination_rows.read(file, encoding=encoding),
     "condition_rows": lambda file, encoding: condition_rows.read(file, encoding=encoding),
     "ddi_xml": lambda file, _: ddi_xml.read(file),
+    "ddi_zip": lambda file, _: ddi_xml.read_zip(file),
     "ddi_tsv": lambda file, encoding: ddi_tsv.read(file, encoding=encoding),
 }
 
@@ -56,8 +57,8 @@ def read_inputs(paths: Sequence[Path], *, encoding: str = "utf-8") -> Iterator[I
     """Yield the documents of files and folders; what is wrong with one comes as a DataError value.
 
     For how a format is told see `kind_of`. A folder stands for its files, sorted, those in subfolders
-    too, hidden ones not; a .ann belongs to its .txt. An id that repeats over all inputs is a DataError
-    value, as is a file without a document.
+    too, hidden ones not; a .ann belongs to its .txt. A zip archive of DDI XML stands for its XML files. An
+    id that repeats over all inputs is a DataError value, as is a file without a document.
 
     Several MEDLINE files are a baseline with its updates: they are read from the last to the first, and
     of a record that repeats, or is withdrawn later, nothing older is told.

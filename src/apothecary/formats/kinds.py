@@ -12,6 +12,7 @@ from typing import Literal
 from apothecary.errors import FormatError
 from apothecary.formats import combination_rows, condition_files
 from apothecary.formats.ddi_tsv import looks_like_pairs
+from apothecary.formats.ddi_xml import begin_zip
 from apothecary.formats.lines import open_bytes, printable
 
 __all__ = ["Kind", "kind_of"]
@@ -29,12 +30,14 @@ Kind = Literal[
     "combination_rows",
     "condition_rows",
     "ddi_xml",
+    "ddi_zip",
     "ddi_tsv",
 ]
 
 _SNIFFED_BYTES = 64 * 1024
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _TITLE_LINE = re.compile(r"\s*[^|\s]+\|t\|")
 _NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 # What may stand before the first element: declarations, comments, a document type. Possessive and atomic
@@ -75,6 +78,8 @@ def kind_of(file: Path, encoding: str) -> Kind:
     head, packed = _head(file)
     if head.startswith(_PARQUET):
         return "parquet"
+    if head.startswith(_ZIP):
+        return _zip_kind(file)
     start = _decoded(head, "latin-1" if last == ".txt" else encoding)
     root = _ROOT.match(start)
     if root and last != ".txt" and (root[1] in _ROOTS or packed or _says_xml(file, start)):
@@ -119,6 +124,18 @@ def _xml_kind(file: Path, root: str) -> Kind:
         known = "PubMed, JATS or BioC"
         raise FormatError(f"XML that begins with <{root}>, not {known}", where=printable(file))
     return _ROOTS[root]
+
+
+def _zip_kind(file: Path) -> Kind:
+    """Zip archives are read as DDI XML; of other XML and of office files the root of the first one tells."""
+    root = _ROOT.match(_decoded(begin_zip(file, _SNIFFED_BYTES), "utf-8"))
+    if root and _ROOTS.get(root[1]) != "ddi_xml":
+        raise FormatError(
+            f"a zip archive of XML that begins with <{root[1]}>, not DDI XML",
+            where=printable(file),
+            hint="unpack it, name the folder",
+        )
+    return "ddi_zip"
 
 
 def _head(file: Path) -> tuple[bytes, bool]:

@@ -58,11 +58,11 @@ class _Rehearsal:
         """Nothing to free."""
 
 
-def estimate(items: Iterable[Item], job: Job) -> Estimate:
-    """Calls and tokens that a run over the items would take, by step."""
+def estimate(items: Iterable[Item], job: Job, flow: str = "extract") -> Estimate:
+    """Calls and tokens that a run of a flow over the items would take, by step."""
     ledger = Ledger()
     documents = unreadable = 0
-    for result in drive(items, job.flows["extract"], _Rehearsal(job)):
+    for result in drive(items, job.flows[flow], _Rehearsal(job)):
         ledger.add(result.spent)
         if result.record is None:
             unreadable += 1

@@ -12,7 +12,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -25,6 +25,9 @@ from apothecary.runs.confidence_panel import confidence_panel
 __all__ = ["ReportInput", "render", "write_report"]
 
 MAX_ERRORS = 500
+MAX_CHAINS = 500
+"""Chains of reasoning that readers without JavaScript get; the page itself makes those of one document."""
+SHOWN_TEXT = 300
 SLOT = re.compile(r"\{\{([a-z]+)\}\}")
 
 
@@ -136,8 +139,8 @@ def _size(value: object) -> int:
     return len(value) if isinstance(value, list) else 0
 
 
-def _plain(records: Iterable[Mapping[str, object]], counts: Mapping[str, int]) -> str:
-    """Counts and a bare table of relations, for readers without JavaScript."""
+def _plain(records: Sequence[Mapping[str, object]], counts: Mapping[str, int]) -> str:
+    """Counts, a bare table of relations and the reasoning, for readers without JavaScript."""
     rows = [
         [str(record.get("id")), str(relation.get("type")), "; ".join(_participants(record, relation))]
         for record in records
@@ -148,7 +151,56 @@ def _plain(records: Iterable[Mapping[str, object]], counts: Mapping[str, int]) -
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<p>The run: {said}.</p><table>{head}{body}</table>"
+    return f"<p>The run: {said}.</p><table>{head}{body}</table>{_reasoning(records)}"
+
+
+def _reasoning(records: Iterable[Mapping[str, object]]) -> str:
+    """What was thought about each sentence, folded under it."""
+    chains = ((record, chain) for record in records for chain in _rows(record.get("reasoning")))
+    blocks = [_chain(record, chain) for record, chain in islice(chains, MAX_CHAINS)]
+    left = sum(1 for _ in chains)
+    more = f"<p>{left} more are in predictions.jsonl.</p>" if left else ""
+    return f"<h2>Reasoning</h2>{''.join(blocks)}{more}" if blocks else ""
+
+
+def _chain(record: Mapping[str, object], chain: Mapping[str, object]) -> str:
+    title = f"{record.get('id')}: {_sentence(record.get('text'), chain.get('sentence'))}"
+    parts = "".join(
+        (f"<h3>{html.escape(heading)}</h3>" if heading else "") + f"<p>{html.escape(text)}</p>"
+        for heading, text in _headed(chain)
+    )
+    return f'<details class="chain"><summary>{html.escape(title)}</summary>{parts}</details>'
+
+
+def _sentence(text: object, place: object) -> str:
+    """The slice [start, end) of the text; the beginning of it all where there is no such place."""
+    points = text if isinstance(text, str) else ""
+    if isinstance(place, list) and len(place) == 2 and all(isinstance(each, int) for each in place):
+        start, end = place
+        if 0 <= start < end <= len(points):
+            return points[start:end]
+    return points[:SHOWN_TEXT]
+
+
+def _headed(chain: Mapping[str, object]) -> list[tuple[str, str]]:
+    """The sections of a chain by the lines that head them, such as "[1] Setting"; else the whole of it.
+
+    What stands before the first section is kept, under no heading.
+    """
+    think, sections = str(chain.get("think") or ""), chain.get("sections")
+    if not isinstance(sections, Mapping) or not sections:
+        return [("", think)]
+    lines = think.split("\n")
+    places = {
+        key: next((n for n, line in enumerate(lines) if line.lstrip().startswith(f"[{key}]")), None)
+        for key in sections
+    }
+    before = "\n".join(lines[: min((n for n in places.values() if n is not None), default=0)]).strip()
+    found = [
+        (str(key) if (place := places[key]) is None else lines[place].strip(), str(text))
+        for key, text in sections.items()
+    ]
+    return [("", before), *found] if before else found
 
 
 def _participants(record: Mapping[str, object], relation: Mapping[str, object]) -> list[str]:

@@ -33,10 +33,10 @@ from apothecary.runs.keeping import Progress, keep_results
 from apothecary.runs.ledger import Ledger
 from apothecary.runs.manifest import finished
 from apothecary.tasks.flow import Job
+from apothecary.tasks.tracing import TRACES, TrainingRows
 
-__all__ = ["FLOW", "Part", "Row", "TraceRun", "TraceSummary", "run"]
+__all__ = ["Part", "Row", "TraceRun", "TraceSummary", "run", "selected"]
 
-FLOW = "traces"
 Part = Literal["train", "dev", "all"]
 Row = Mapping[str, object]
 WRITTEN = ("traces.jsonl", "failed.jsonl", "sft.jsonl", "grpo.jsonl", "summary.json")
@@ -48,8 +48,7 @@ NO_GOLD = "none"
 class TraceRun:
     """What to run.
 
-    `part` is that of the corpus' own fixed split, `held_out` a list of ids that are left out. `sft` and
-    `grpo` turn a row of the journal into one of training data, or into None.
+    `part` is that of the corpus' own fixed split, `held_out` a list of ids that are left out.
     """
 
     job: Job
@@ -57,8 +56,7 @@ class TraceRun:
     items: Iterable[Item]
     folder: Path
     manifest: Mapping[str, object]
-    sft: Callable[[Row], Row | None]
-    grpo: Callable[[Row], Row | None]
+    rows: TrainingRows
     part: Part = "train"
     held_out: Path | None = None
     limit: int | None = None
@@ -91,7 +89,8 @@ def run(plan: TraceRun, on_progress: Callable[[Progress], None] = lambda progres
                 (plan.folder / name).unlink(missing_ok=True)
         status, reason, counts = "failed", "", dict[str, object]()
         try:
-            _process(plan, _selected(plan, listed, left_out), folder, on_progress)
+            chosen = islice(selected(plan.items, plan.part, listed, left_out), plan.limit)
+            _process(plan, chosen, folder, on_progress)
             status = "incomplete" if folder.failed or folder.error_rows else "complete"
         except KeyboardInterrupt:
             status, reason = "interrupted", "interrupted"
@@ -109,7 +108,7 @@ def _process(
     plan: TraceRun, items: Iterator[Item], folder: RunFolder, on_progress: Callable[[Progress], None]
 ) -> None:
     missing = (item for item in items if not (isinstance(item, Document) and item.id in folder.done))
-    results = drive(missing, plan.job.flows[FLOW], plan.engine, in_flight=plan.in_flight)
+    results = drive(missing, plan.job.flows[TRACES], plan.engine, in_flight=plan.in_flight)
     keep_results(results, folder, on_progress)
     if not folder.done and not folder.failed:
         raise DataError(
@@ -136,8 +135,8 @@ def _write(plan: TraceRun, folder: RunFolder, known: Mapping[str, object]) -> di
     failed = (row for row in rows() if not row["passed"])
     replace_text(plan.folder / "traces.jsonl", lines(passed))
     replace_text(plan.folder / "failed.jsonl", lines(failed))
-    replace_text(plan.folder / "sft.jsonl", lines(map(plan.sft, rows())))
-    replace_text(plan.folder / "grpo.jsonl", lines(map(plan.grpo, rows())))
+    replace_text(plan.folder / "sft.jsonl", lines(map(plan.rows.sft, rows())))
+    replace_text(plan.folder / "grpo.jsonl", lines(map(plan.rows.grpo, rows())))
     counts = {**known, **_summarised(rows())}
     folder.write_json("summary.json", counts)
     return counts
@@ -208,18 +207,17 @@ def _list(value: object) -> list[object]:
 # --- which rows -----------------------------------------------------------------------------------
 
 
-def _selected(plan: TraceRun, listed: HeldOut, left_out: Counter[str]) -> Iterator[Item]:
-    """The rows of the part that are not held out, as far as the limit; errors pass."""
-    return islice(_kept(plan, listed, left_out), plan.limit)
+def selected(items: Iterable[Item], part: Part, listed: HeldOut, left_out: Counter[str]) -> Iterator[Item]:
+    """The rows of the part that are not held out; `left_out` counts the others, errors pass.
 
-
-def _kept(plan: TraceRun, listed: HeldOut, left_out: Counter[str]) -> Iterator[Item]:
-    for item in plan.items:
+    Raises UsageError for a document that is no row of a corpus with a split, unless all are wanted.
+    """
+    for item in items:
         if not isinstance(item, Document):
             yield item
         elif listed.holds(*identities(item)):
             left_out["held_out"] += 1
-        elif plan.part not in ("all", _part(item)):
+        elif part not in ("all", _part(item)):
             left_out["other_part"] += 1
         else:
             yield item

@@ -39,6 +39,7 @@ function tidy(record) {
       ...r, type: said(r.type), arguments: rows(r.arguments), evidence: rows(r.evidence),
       origin: r.origin || {}, status: r.status || {},
     })),
+    reasoning: rows(record.reasoning).map((r) => ({ ...r, start: list(r.sentence)[0], end: list(r.sentence)[1] })),
   };
 }
 

@@ -93,7 +93,7 @@ function fillText(body, record, points, mentions, settings) {
   const passages = (record.passages || []).filter((p) => p.start < p.end);
   const evidence = (record.relations || []).flatMap((relation) => relation.evidence || []);
   const cuts = new Set([0, points.length]);
-  for (const { start, end } of [...passages, ...evidence]) cuts.add(start).add(end);
+  for (const { start, end } of [...passages, ...evidence, ...(record.reasoning || [])]) cuts.add(start).add(end);
   for (const mention of mentions) mention.spans.forEach(([start, end]) => cuts.add(start).add(end));
   const order = [...cuts].filter((cut) => Number.isInteger(cut) && cut >= 0 && cut <= points.length).sort((a, b) => a - b);
   const covering = coverage(mentions, order);

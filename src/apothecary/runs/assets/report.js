@@ -102,6 +102,7 @@ function showDocument() {
   $("text").hidden = !record.text;
   const types = TYPES.filter((type) => record.mentions.some((m) => m.type === type));
   $("legend").replaceChildren(...types.map((type) => element("span", { class: "key" }, element("span", { class: typeClass(TYPES, type) }, type || "no type"))));
+  showReasoning(record);
   showSide();
   showConcepts(record);
   showDetails(record);
@@ -235,6 +236,35 @@ function stepRelation(step) {
   const shown = state.record ? state.record.relations.map((_, index) => index).filter((index) => passes(state.record.relations[index])) : [];
   const place = shown.indexOf(state.relation);
   if (shown.length) chooseRelation(shown[place < 0 ? (step > 0 ? 0 : shown.length - 1) : (place + step + shown.length) % shown.length]);
+}
+
+/* --- reasoning --- */
+
+/** The sections of a chain as [heading, text], by the lines of it that head them; else the whole under no heading. */
+function headed(chain) {
+  const sections = Object.entries(chain.sections && typeof chain.sections === "object" ? chain.sections : {});
+  if (!sections.length) return [["", said(chain.think)]];
+  const lines = said(chain.think).split("\n");
+  const places = sections.map(([key]) => lines.findIndex((line) => line.trimStart().startsWith(`[${key}]`)));
+  const first = Math.min(...places.filter((place) => place >= 0));
+  const before = Number.isFinite(first) ? lines.slice(0, first).join("\n").trim() : "";
+  return [...(before ? [["", before]] : []), ...sections.map(([key, text], i) => [places[i] < 0 ? key : lines[places[i]].trim(), said(text)])];
+}
+
+/** What was thought about each sentence, folded under it. The sentences of open ones are marked in the text. */
+function showReasoning(record) {
+  const points = Array.from(record.text);
+  const chains = record.reasoning.map((chain) => {
+    const [place] = spansOf(chain, points.length);
+    const quote = points.slice(...(place || [0, 300])).join("");
+    const box = element("details", { class: "chain" }, element("summary", {}, quote || "without a sentence"),
+      ...headed(chain).flatMap(([heading, text]) => [heading ? element("h3", {}, heading) : null, element("p", {}, text)]));
+    box.addEventListener("toggle", () => {
+      if (record === state.record) state.view.showEvidence(record.reasoning.filter((_, i) => chains[i].open).map((each) => [each.start, each.end]));
+    });
+    return box;
+  });
+  $("reasoning").replaceChildren(...(chains.length ? [element("h2", {}, `Reasoning (${chains.length})`), ...chains] : []));
 }
 
 /* --- concepts and what else is known of a document --- */
