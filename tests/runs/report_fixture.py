@@ -76,7 +76,7 @@ def reasoning() -> list[dict[str, object]]:
 
 def record(name: str = "1") -> dict[str, object]:
     """One document with everything that a record may hold."""
-    start = TITLE_END + 1
+    start, at = TITLE_END + 1, TEXT.index("two patients")
     lupus = mention("lupus nephritis", "Disease")
     nephritis = mention("nephritis", "Disease")
     chronic = mention("chronic renal failure", "Disease")
@@ -106,6 +106,9 @@ def record(name: str = "1") -> dict[str, object]:
         "conflicts": [{"kind": "direction", "text": "both ways accepted"}],
         "repairs": [{"step": "s", "repair": "closed a bracket"}],
         "reasoning": reasoning(),
+        "conditions": [
+            {"type": HOSTILE, "text": "two patients", "relation": "r1", "start": at, "end": at + 12},
+        ],
     }
 
 

@@ -208,8 +208,16 @@ def test_relations_have_cards_arcs_and_a_verdict(shown: Page) -> None:
 
 
 @needs_browser
+def test_the_conditions_of_a_relation_stand_on_its_card_and_are_shown_in_the_text(shown: Page) -> None:
+    assert text_of(shown, ".card .quote") == f"{HOSTILE} two patients"
+    shown.evaluate("document.querySelector('.card .quote').click()")
+    lit = "[...document.querySelectorAll('.evidence')].map(p => p.textContent).join('')"
+    assert shown.evaluate(lit) == "two patients"
+
+
+@needs_browser
 def test_the_quote_of_a_relation_shows_its_evidence_in_the_text(shown: Page) -> None:
-    shown.evaluate("document.querySelector('.quote').click()")
+    shown.evaluate("document.querySelectorAll('.quote')[1].click()")
     lit = "[...document.querySelectorAll('.evidence')].map(p => p.textContent).join('')"
     assert shown.evaluate(lit) == "Foovirin caused severe lupus nephritis in two patients"
 

@@ -39,6 +39,7 @@ function tidy(record) {
       ...r, type: said(r.type), arguments: rows(r.arguments), evidence: rows(r.evidence),
       origin: r.origin || {}, status: r.status || {},
     })),
+    conditions: rows(record.conditions).map((c) => ({ ...c, type: said(c.type), text: said(c.text), relation: said(c.relation) })),
     reasoning: rows(record.reasoning).map((r) => ({ ...r, start: list(r.sentence)[0], end: list(r.sentence)[1] })),
   };
 }
@@ -124,17 +125,20 @@ function costTable(ledger) {
   return table(["step", "calls", "from reply cache", "prompt tokens", "of these from prefix cache", "new tokens", "seconds"], body);
 }
 
-/** Whatever has an F1 or an interval among scores of any task: [{name, values: {figure: {value, low, high}}, counts}]. */
-function figuresOf(scores, path = []) {
+/** Whatever has an F1 or an interval among scores of any task, as shares: [{name, values: {figure: {value, low, high}}, counts}]. */
+function figuresOf(scores, path = [], scale = (scores && scores.scale) || 1) {
   if (!scores || typeof scores !== "object" || path.length > 3) return [];
-  const name = path.filter((key) => key !== "evaluators" && key !== "micro").join(" ").replaceAll("_", " ");
+  const named = (keys) => keys.filter((key) => key !== "evaluators" && key !== "micro").join(" ").replaceAll("_", " ");
+  const share = (figure) => Object.fromEntries(["value", "low", "high"].filter((key) => isNumber(figure[key])).map((key) => [key, figure[key] / scale]));
   const interval = scores.interval || {};
   if (isNumber(scores.f1)) {
-    const values = ["precision", "recall", "f1"].filter((key) => isNumber(scores[key])).map((key) => [key, { ...interval[key], value: scores[key] }]);
-    return [{ name, values, counts: scores }];
+    const values = ["precision", "recall", "f1"].filter((key) => isNumber(scores[key])).map((key) => [key, share({ ...interval[key], value: scores[key] })]);
+    return [{ name: named(path), values, counts: scores }];
   }
-  if (isNumber(scores.value)) return [{ name, values: [["value", scores]], counts: {} }];
-  return Object.entries(scores).filter(([key]) => !/^(by_type|macro|interval|errors)/.test(key)).flatMap(([key, value]) => figuresOf(value, [...path, key]));
+  if (isNumber(scores.value)) return [{ name: named(path), values: [["value", share(scores)]], counts: {} }];
+  const means = Object.keys(interval).filter((key) => isNumber(scores[key])).map((key) => ({ name: named([...path, key]), values: [["value", share({ ...interval[key], value: scores[key] })]], counts: {} }));
+  const others = Object.entries(scores).filter(([key]) => !/^(by_type|macro|interval|errors)/.test(key)).flatMap(([key, value]) => figuresOf(value, [...path, key], scale));
+  return [...means, ...others];
 }
 
 function scoreTitle(figures) {

@@ -91,7 +91,7 @@ function tellMention(event, onMention) {
 /** Put the text into the body, cut wherever something begins or ends. Returns index -> marks. */
 function fillText(body, record, points, mentions, settings) {
   const passages = (record.passages || []).filter((p) => p.start < p.end);
-  const evidence = (record.relations || []).flatMap((relation) => relation.evidence || []);
+  const evidence = [...(record.relations || []).flatMap((relation) => relation.evidence || []), ...(record.conditions || [])];
   const cuts = new Set([0, points.length]);
   for (const { start, end } of [...passages, ...evidence, ...(record.reasoning || [])]) cuts.add(start).add(end);
   for (const mention of mentions) mention.spans.forEach(([start, end]) => cuts.add(start).add(end));

@@ -189,6 +189,8 @@ function relationCard(record, relation, index, gold) {
     button({ class: "choose bar", "aria-pressed": "false" }, choose, element("strong", {}, relation.type || "no type"), verdict ? element("span", { class: `badge ${kind}`, title: why }, verdict) : null),
     element("dl", { class: "roles" }, ...roles),
     element("p", { class: "quiet" }, facts.join(" · ")),
+    ...record.conditions.filter((c) => c.relation === said(relation.id)).map((c) =>
+      button({ class: "quote", title: "Show it in the text" }, () => { chooseRelation(index); state.view.showEvidence([[c.start, c.end]], "center"); }, element("strong", {}, c.type), ` ${c.text}`)),
     ...relation.evidence.map((e) => button({ class: "quote", title: "Show it in the text" }, () => { chooseRelation(index); state.view.showEvidence([[e.start, e.end]], "center"); }, said(e.quote))));
   card.addEventListener("click", (event) => { if (!event.target.closest("button")) choose(); });
   return card;
@@ -228,7 +230,8 @@ function chooseRelation(index) {
     if (on && matchMedia("(min-width: 1101px)").matches) card.scrollIntoView({ block: "nearest" });
   });
   view.highlight(relation ? participants(record, relation).flatMap((side) => (side.concept ? side.concept.mentions : [])) : state.pinned || []);
-  view.showEvidence(relation ? relation.evidence.map((e) => [e.start, e.end]) : [], "nearest");
+  const limits = relation ? record.conditions.filter((c) => c.relation === said(relation.id)) : [];
+  view.showEvidence(relation ? [...relation.evidence, ...limits].map((e) => [e.start, e.end]) : [], "nearest");
   showArcs();
 }
 

@@ -43,6 +43,7 @@ def score(rows: Iterable[Scored], options: ScoreOptions, rule: Rule | None = Non
         "instances": len(tallies),
         "predicted_instances": sum(each.row.predicted is not None for each in tallies),
         "gold_conditions": sum(len(each.row.gold) for each in tallies),
+        "scale": 100,
         "settings": {"seed": options.seed, "resamples": options.resamples, **asdict(rule)},
     }
     if not tallies:
