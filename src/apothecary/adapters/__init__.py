@@ -1,0 +1,1 @@
+"""Adapters of our own making, as extensions of Hugging Face PEFT."""
