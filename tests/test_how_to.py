@@ -155,7 +155,7 @@ def test_the_data_of_the_page_on_adapters_are_made(tmp_path: Path) -> None:
     (tmp_path / "drugcomb").mkdir()
     write_rows(tmp_path / "drugcomb" / "train.jsonl")
     run_all(checks_of("fine-tune-an-adapter")[:1], tmp_path)
-    assert count_rows(tmp_path / "runs/traces/sft.jsonl") > 0
+    assert count_rows(tmp_path / "runs/answers/sft.jsonl") > 0
 
 
 @pytest.mark.slow
@@ -175,11 +175,21 @@ def test_following_the_page_on_forms_of_adapters_works(tmp_path: Path) -> None:
 
 def test_the_settings_of_the_page_on_adapters_are_settings(tmp_path: Path) -> None:
     text = (HOW_TO / "fine-tune-an-adapter.md").read_text()
-    sft, grpo = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    for name, settings in (("sft", sft), ("grpo", grpo)):
+    taught, sft, grpo = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for name, settings in (("taught", f'model = "m"\n{taught}'), ("sft", sft), ("grpo", grpo)):
         (tmp_path / f"{name}.toml").write_text(settings)
+    assert read_sft_settings(tmp_path / "taught.toml").data is not None
     assert read_sft_settings(tmp_path / "sft.toml").dev is not None
     assert read_grpo_settings(tmp_path / "grpo.toml").start == "models/combinations/adapter"
+
+
+def test_following_the_page_on_conditions_works(tmp_path: Path) -> None:
+    for block in BLOCK.finditer((HOW_TO / "extract-conditions.md").read_text()):
+        if block["path"]:
+            (tmp_path / block["path"]).write_text(block["body"])
+    run_all(checks_of("extract-conditions"), tmp_path)
+    record = json.loads((tmp_path / "runs/trial/predictions.jsonl").read_text().splitlines()[0])
+    assert [each["span"] for each in record["conditions"]] == ["15 mg/kg", "31 infants"]
 
 
 def test_following_the_page_on_combinations_works(tmp_path: Path) -> None:

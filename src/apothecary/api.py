@@ -315,22 +315,37 @@ def _judge(settings: TuneSettings, folder: Path, out: Path) -> Callable[[Path], 
 def merge_adapter(adapter: str | Path, out: str | Path, *, model: str | None = None) -> str:
     """Add an adapter to the weights of its model, write the whole to a new folder, and name its ENGINE.
 
-    `model` is the one that the adapter was learnt for, unless it is given. Raises ApothecaryError.
+    `model` is the one that the adapter was learnt for, unless it is given. A role-conditioned adapter keeps
+    its roles as tables beside the model. Raises ApothecaryError.
     """
+    roles = _training("role_adapters")
+    if roles.has_roles(Path(adapter)):
+        roles.merge_role_adapter(model, Path(adapter), Path(out))
+        return f"hf:{out}"
     files = _training("adapter_files")
     files.merge_adapter(_base(files.read_adapter(Path(adapter)), adapter, model), Path(adapter), Path(out))
     return f"hf:{out}"
 
 
 def export_adapter(
-    adapter: str | Path, out: str | Path, *, model: str | None = None, add: Sequence[str | Path] = ()
+    adapter: str | Path,
+    out: str | Path,
+    *,
+    model: str | None = None,
+    add: Sequence[str | Path] = (),
+    drop_roles: bool = False,
 ) -> str:
     """Write an adapter, or its sum with others of the same model, and name the ENGINE that runs it.
+
+    With `drop_roles` a role-conditioned one is written as a plain LoRA, into a new folder.
 
     A file .gguf is for llama.cpp, any other name that of a new folder in the layout of PEFT. `model` as in
     `merge_adapter`. Raises ApothecaryError.
     """
     files, lora, path = _training("adapter_files"), _training("gguf_lora"), Path(out)
+    if drop_roles:
+        _training("role_adapters").drop_roles(Path(adapter), path)
+        return str(lora.engine_with(_base(files.read_adapter(path), adapter, model), path))
     found: AdapterFile = files.read_adapter(Path(adapter))
     base = _base(found, adapter, model)
     for each in add:

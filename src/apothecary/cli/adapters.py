@@ -39,8 +39,12 @@ def export(
     add: Annotated[
         list[Path] | None, typer.Option("--add", help="Add this adapter of the same model; may be repeated.")
     ] = None,
+    drop_roles: Annotated[
+        bool, typer.Option("--drop-roles", help="Write a role-conditioned adapter without its role part.")
+    ] = False,
 ) -> None:
     """Write an adapter as GGUF or, in the layout of PEFT, as safetensors; sums of adapters too."""
     from apothecary import api
 
-    print(f"use it: --engine {api.export_adapter(adapter, out, model=model, add=add or ())}")
+    engine = api.export_adapter(adapter, out, model=model, add=add or (), drop_roles=drop_roles)
+    print(f"use it: --engine {engine}")

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from apothecary.engines.cores import free_cores
+from apothecary.engines.hf_adapters import INSTALL, ROLE_TABLES, check_adapter, faults, merged, reason_of
 from apothecary.engines.hf_constraints import Beginning, Codes, Row, Vocabulary, Writer, score, write
 from apothecary.engines.tuned import read_asked
 from apothecary.engines.weights import resolve
@@ -53,8 +54,6 @@ if TYPE_CHECKING:
 __all__ = ["HuggingFace", "open_hf"]
 
 SHOWN_OF_A_REASON = 60
-SHOWN_OF_A_FAULT = 200
-INSTALL = "pip install 'apothecary[train]'"
 WANTED = "give a folder with config.json, *.safetensors and tokenizer.json"
 NEEDED_TO_RUN = {"attention_mask", "logits_to_keep", "past_key_values", "position_ids"}
 """What the forward pass of a model must take for rows of different lengths to be read side by side."""
@@ -89,12 +88,12 @@ def open_hf(
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = _folder(path_or_name)
     if adapter is not None:
-        _check_adapter(adapter)
+        check_adapter(adapter)
     asked = read_asked(adapter)
     with warnings.catch_warnings(action="ignore"):
         tokenizer, model = _load(folder)
         if adapter is not None:
-            model = _merged(model, adapter)
+            model = merged(model, adapter)
     vocabulary = Vocabulary(tokenizer, model.generation_config.eos_token_id, where=str(folder))
     model.train(False)
     torch.set_num_threads(threads or free_cores())
@@ -128,8 +127,10 @@ def _folder(path_or_name: str) -> Path:
             folder = Path(snapshot_download(path_or_name, allow_patterns=wanted, ignore_patterns=unwanted))
         files = {path.name for path in folder.iterdir()}
     except (HTTPError, OSError, ValueError) as error:
-        message = f"is no folder here and cannot be had from the Hugging Face Hub: {_reason(error)}"
+        message = f"is no folder here and cannot be had from the Hugging Face Hub: {reason_of(error)}"
         raise ModelMissing(message, where=path_or_name, hint=WANTED) from error
+    if ROLE_TABLES in files:
+        raise WeightsError("reads roles, which this engine does not give", where=str(folder))
     if "adapter_config.json" in files:
         raise WeightsError("is an adapter, no model", where=str(folder), hint="write hf:MODEL+ADAPTER")
     if "config.json" not in files or not any(name.endswith(".safetensors") for name in files):
@@ -156,10 +157,10 @@ def _load(folder: Path) -> tuple[PreTrainedTokenizerFast, PreTrainedModel]:
         )
         model, found = cast("tuple[PreTrainedModel, Mapping[str, set[str]]]", loaded)
         positions = model.config.get_text_config().max_position_embeddings
-    except _faults() as error:
+    except faults() as error:
         # The library's own words on this send the reader to a report that is not shown.
         sizes = "ignore_mismatched_sizes" in str(error)
-        reason = "its tensors have other sizes than config.json says" if sizes else _reason(error)
+        reason = "its tensors have other sizes than config.json says" if sizes else reason_of(error)
         raise WeightsError(f"does not load: {reason}", where=where) from error
     if found["missing_keys"]:
         missing = sorted(found["missing_keys"])
@@ -186,56 +187,10 @@ def _number_type(stored: torch.dtype | None) -> torch.dtype:
     return torch.bfloat16 if quick else torch.float32
 
 
-def _faults() -> tuple[type[Exception], ...]:
-    """What the libraries raise on broken or hostile files."""
-    from huggingface_hub.errors import StrictDataclassError
-    from safetensors import SafetensorError
-
-    wrong = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-    return (*wrong, ImportError, MemoryError, OSError, SafetensorError, StrictDataclassError)
-
-
 def _digest(folder: Path) -> str:
     files = sorted(path for path in folder.iterdir() if path.suffix in _PARTS and path.is_file())
     text = "\n".join(f"{path.name} {resolve(str(path)).digest}" for path in files)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _check_adapter(folder: Path) -> None:
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        if not (folder / name).is_file():
-            hint = "give a folder written by peft"
-            raise EngineError(f"there is no such adapter: no {name}", where=str(folder), hint=hint)
-
-
-def _merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
-    """The model with the weights of an adapter added to its own, so that it costs nothing to use."""
-    try:
-        from peft import PeftConfig, PeftModel, get_peft_model_state_dict
-    except ImportError as error:
-        raise EngineError("adapters need the library peft", where=str(folder), hint=INSTALL) from error
-    from safetensors import safe_open
-
-    try:
-        config = PeftConfig.from_pretrained(str(folder))
-        if config.is_prompt_learning:
-            raise EngineError("is a soft prompt, which changes no weights", where=str(folder))
-        adapted = PeftModel.from_pretrained(model, str(folder), config=config)
-        with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
-            given = set(file.keys())
-        # The library fills what an adapter lacks with new weights, and leaves out what the model lacks.
-        wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
-        strange = sorted(wanted - given) or sorted(given - wanted - set(adapted.state_dict()))
-        if strange:
-            raise EngineError(f"the adapter does not fit the model: {strange[0]}", where=str(folder))
-        return cast("PreTrainedModel", adapted.merge_and_unload(progressbar=False))
-    except _faults() as error:
-        message = f"the adapter does not fit the model: {_reason(error)}"
-        raise EngineError(message, where=str(folder)) from error
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:SHOWN_OF_A_FAULT] or type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -320,7 +275,7 @@ class HuggingFace:
                 outcomes = answer(batch)
             except RuntimeError as error:
                 # Out of memory, in most cases: shorter requests may still be answered.
-                message = f"the model could not be run: {_reason(error)}"
+                message = f"the model could not be run: {reason_of(error)}"
                 outcomes = [Failure(EngineError.__name__, message)] * len(batch)
             seconds = (time.perf_counter() - started) / len(batch)
             for one, outcome in zip(batch, outcomes, strict=True):
@@ -361,7 +316,7 @@ class HuggingFace:
             raise EngineError("the messages hold half a surrogate pair, which is no text") from error
         except (jinja2.TemplateError, LookupError, TypeError, ValueError) as error:
             # The reason may quote the prompt: only its beginning is kept.
-            reason = _reason(error)[:SHOWN_OF_A_REASON]
+            reason = reason_of(error)[:SHOWN_OF_A_REASON]
             raise EngineError(f"the chat template refuses the messages: {reason}") from error
         return tuple(tokens), begun
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from apothecary.adapters.role_files import is_role_adapter
 from apothecary.errors import UsageError, WeightsError
 from apothecary.training.base_model import load_base, quiet, translated
 
@@ -39,6 +40,9 @@ class AdapterFile:
 def read_adapter(folder: Path) -> AdapterFile:
     """Read an adapter that PEFT wrote. Raises WeightsError for other kinds of adapter than plain LoRA."""
     where = str(folder)
+    if is_role_adapter(folder):
+        hint = "apothecary adapters merge keeps its roles, export --drop-roles leaves them out"
+        raise WeightsError("is role-conditioned, not a plain LoRA", where=where, hint=hint)
     try:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "adapter_model.safetensors")

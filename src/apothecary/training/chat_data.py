@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from apothecary.adapters.role_tokens import encode_with_roles, rendered_spans
 from apothecary.errors import DataError, FormatError
 from apothecary.formats.jsonl import read_rows
 from apothecary.messages import Message, RoleSpan
@@ -40,10 +41,14 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Tokens:
-    """A conversation as the model reads it; the loss is on `answer` alone, the end of the turn included."""
+    """A conversation as the model reads it; the loss is on `answer` alone, the end of the turn included.
+
+    `roles` are those of the tokens of the prompt, empty where none is told; an answer has none.
+    """
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
+    roles: tuple[int, ...] = ()
 
     @property
     def length(self) -> int:
@@ -118,6 +123,20 @@ class Template:
         joined = whole[: len(prompt)] == prompt
         answer = whole[len(prompt) :] if joined else self._encode(conversation.answer)
         return Tokens(prompt, (*answer, self.end))
+
+    def roles(self, conversation: Conversation, numbers: Mapping[str, int]) -> tuple[int, ...]:
+        """The role of each token of a prompt, by the numbers of the roles' names.
+
+        Raises ApothecaryError for a template that changes messages, or a span outside its message.
+        """
+
+        def render(contents: Sequence[str]) -> str:
+            turns = zip(conversation.prompt, contents, strict=True)
+            return self._text([Message(each.role, content) for each, content in turns])
+
+        contents = [message.content for message in conversation.prompt]
+        spans = rendered_spans(render, contents, conversation.roles, numbers)
+        return encode_with_roles(self._tokenizer, render(contents), spans).roles
 
     def text(self, tokens: Sequence[int]) -> str:
         """What was written, without the end of the turn."""

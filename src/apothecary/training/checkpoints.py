@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 
 from apothecary.errors import RunMismatch, UsageError
-from apothecary.training.adapter_files import AdapterFile, write_adapter
 from apothecary.training.base_model import translated
 
 __all__ = ["Checkpoints", "Judge", "Judged"]
@@ -93,10 +92,10 @@ class Checkpoints:
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
 
-    def judge(self, step: int, adapter: AdapterFile, judge: Judge) -> float:
-        """Write a checkpoint, judge it, and drop those that are no longer among the best."""
+    def judge(self, step: int, write: Callable[[Path], None], judge: Judge) -> float:
+        """Let a checkpoint be written, judge it, and drop those that are no longer among the best."""
         folder = self.folder(step)
-        write_adapter(adapter, folder)
+        write(folder)
         figure = judge(folder)
         self.judged = [each for each in self.judged if each.step != step] + [Judged(step, figure)]
         self.log({"step": step, "development": figure})

@@ -30,7 +30,15 @@ from apothecary.training.policy import Learner, Policy, accelerator, seeded
 from apothecary.training.reward_calls import Reward, load_rewards, total_rewards
 from apothecary.training.rollouts import Rollout, Writer, llamacpp_writer, torch_writer
 from apothecary.training.sft import order
-from apothecary.training.tuning import Plan, Tuned, check_tracking, finish, identity, run_steps
+from apothecary.training.tuning import (
+    Plan,
+    Tuned,
+    check_rewarded,
+    check_tracking,
+    finish,
+    identity,
+    run_steps,
+)
 
 __all__ = ["train_grpo"]
 
@@ -66,6 +74,7 @@ def train_grpo(
     Raises ApothecaryError.
     """
     check_tracking(settings)
+    check_rewarded(settings)
     rewards = load_rewards(settings.reward)
     files = [folder / name for name in settings.train]
     conversations = read_conversations(files, answered=False)
@@ -93,7 +102,7 @@ def train_grpo(
         processes.init_trackers("apothecary")
     run_steps(plan, policy, learner, checkpoints, processes, say, judge)
     return finish(
-        settings, policy.adapter(), checkpoints, (plan.total, len(rows), len(conversations) - len(rows))
+        settings, policy.write, checkpoints, (plan.total, len(rows), len(conversations) - len(rows))
     )
 
 

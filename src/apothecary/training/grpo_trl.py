@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -23,13 +24,13 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from apothecary.errors import DataError, UsageError
-from apothecary.training.adapter_files import AdapterFile, read_adapter
+from apothecary.training.adapter_files import AdapterFile, read_adapter, write_adapter
 from apothecary.training.base_model import Base, load_base, quiet
 from apothecary.training.chat_data import Conversation, Template, read_conversations
 from apothecary.training.checkpoints import Checkpoints, Judge
 from apothecary.training.lora_settings import GrpoSettings
 from apothecary.training.reward_calls import load_rewards
-from apothecary.training.tuning import Tuned, check_tracking, finish, identity
+from apothecary.training.tuning import Tuned, check_rewarded, check_tracking, finish, identity
 
 __all__ = ["train_with_trl"]
 
@@ -45,6 +46,7 @@ def train_with_trl(
 ) -> Tuned:
     """As `train_grpo`, by TRL. Raises ApothecaryError; faults of the trainer itself come as they are."""
     check_tracking(settings)
+    check_rewarded(settings)
     if settings.start:
         hint = "apothecary adapters merge, and give the merged folder as model"
         raise UsageError("the backend trl cannot start from an adapter", hint=hint)
@@ -78,14 +80,17 @@ def train_with_trl(
     done = int(trainer.state.global_step)
     last_folder = out / "trl" / f"checkpoint-{done}"
     return finish(
-        settings, _own(last_folder, base), checkpoints, (done, len(rows), len(conversations) - len(rows))
+        settings,
+        partial(_write_own, last_folder, base),
+        checkpoints,
+        (done, len(rows), len(conversations) - len(rows)),
     )
 
 
-def _own(folder: Path, base: Base) -> AdapterFile:
-    """The adapter that the trainer wrote, under the name of its model as the user knows it."""
-    found = read_adapter(folder)
-    return AdapterFile(base.name, found.scale, found.modules)
+def _write_own(source: Path, base: Base, folder: Path) -> None:
+    """Write the adapter that the trainer wrote, under the name of its model as the user knows it."""
+    found = read_adapter(source)
+    write_adapter(AdapterFile(base.name, found.scale, found.modules), folder)
 
 
 def _lora(settings: GrpoSettings) -> LoraConfig:
@@ -195,6 +200,8 @@ class _Keeper(TrainerCallback):
             return
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         if self._judge:
-            figure = self._checkpoints.judge(state.global_step, _own(folder, self._base), self._judge)
+            figure = self._checkpoints.judge(
+                state.global_step, partial(_write_own, folder, self._base), self._judge
+            )
             self._say(f"step {state.global_step}: development {figure:.4f}")
         self._checkpoints.save(state.global_step, {})

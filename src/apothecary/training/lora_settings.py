@@ -36,12 +36,16 @@ class LoraSettings:
     """The form of the adapter. Its product is scaled by ``alpha / rank``.
 
     `targets` are ends of module names, or ``all-linear`` alone: every linear layer but the output head.
+    With `roles` the layers that `role_modules` names also read the role of each token of the prompt
+    (role-conditioned LoRA, see `adapters.role_config` for the variants): the data must tell roles.
     """
 
     rank: Count = 16
     alpha: Positive = 32.0
     dropout: Share = 0.05
     targets: Annotated[tuple[str, ...], Field(min_length=1)] = ("all-linear",)
+    roles: Literal["", "full", "vectors", "single_b", "random"] = ""
+    role_modules: Annotated[tuple[str, ...], Field(min_length=1)] = ("k_proj", "v_proj")
 
 
 @dataclass(frozen=True)

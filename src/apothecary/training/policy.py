@@ -15,8 +15,11 @@ from peft import LoraConfig, LoraModel, PeftModel, get_peft_model, get_peft_mode
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
-from apothecary.errors import WeightsError
-from apothecary.training.adapter_files import PREFIX, AdapterFile, read_adapter, summed
+from apothecary.adapters.role_config import RoleLoraConfig, Variant
+from apothecary.adapters.role_files import save_role_adapter
+from apothecary.adapters.role_model import attach
+from apothecary.errors import UsageError, WeightsError
+from apothecary.training.adapter_files import PREFIX, AdapterFile, read_adapter, summed, write_adapter
 from apothecary.training.base_model import Base, quiet, translated
 from apothecary.training.chat_data import Template, Tokens
 from apothecary.training.lora_settings import TuneSettings
@@ -41,6 +44,11 @@ class Policy:
     """
 
     def __init__(self, base: Base, settings: TuneSettings, start: Path | None, device: torch.device) -> None:
+        self._roles = bool(settings.lora.roles)
+        if self._roles and start:
+            raise UsageError(
+                "roles cannot be learnt on top of another adapter", where="start", hint="merge it"
+            )
         self.template = Template(base.tokenizer, base.name)
         self._name = base.name
         self._number = base.number
@@ -58,7 +66,11 @@ class Policy:
         )
         self._scale = lora.alpha / lora.rank
         with quiet(), translated(base.name, "cannot take this adapter"):
-            self.model = cast(PeftModel, get_peft_model(base.model, config, adapter_name=NEW))
+            self.model = (
+                attach(base.model, _role_config(settings), adapter=NEW)
+                if self._roles
+                else cast(PeftModel, get_peft_model(base.model, config, adapter_name=NEW))
+            )
         if start:
             self._put_under(start)
         if settings.recompute:
@@ -121,6 +133,7 @@ class Policy:
         ids, mask = self.padded([row.prompt + row.answer for row in rows])
         kept = max(len(row.answer) for row in rows)
         places = (mask.cumsum(1) - 1).clamp(min=0)
+        given = {"role_ids": self._role_ids(rows, ids.shape[1])} if self._roles else {}
         with self.computing():
             found = self.model(
                 input_ids=ids,
@@ -128,10 +141,23 @@ class Policy:
                 position_ids=places,
                 use_cache=False,
                 logits_to_keep=kept + 1,
+                **given,
             ).logits[:, :-1]
         scores = found.float() / temperature
         told = scores.gather(2, ids[:, -kept:, None]).squeeze(2) - scores.logsumexp(2)
         return [told[place, kept - len(row.answer) :] for place, row in enumerate(rows)]
+
+    def _role_ids(self, rows: Sequence[Tokens], width: int) -> Tensor:
+        """The roles of rows that are aligned at their ends; padding and answers have none."""
+        told = [list(row.roles or (0,) * len(row.prompt)) + [0] * len(row.answer) for row in rows]
+        return torch.tensor([[0] * (width - len(each)) + each for each in told], device=self._device)
+
+    def write(self, folder: Path) -> None:
+        """Write what was learnt, with what it was learnt on top of, in the layout of PEFT."""
+        if self._roles:
+            save_role_adapter(self.model, folder, adapter=NEW)
+        else:
+            write_adapter(self.adapter(), folder)
 
     def adapter(self) -> AdapterFile:
         """What was learnt, together with the adapter it was learnt on top of."""
@@ -144,6 +170,20 @@ class Policy:
                 modules[module.removeprefix(PREFIX)] = (a.detach().float().cpu(), b.detach().float().cpu())
         new = AdapterFile(self._name, self._scale, modules)
         return summed(self._start, new) if self._start else new
+
+
+def _role_config(settings: TuneSettings) -> RoleLoraConfig:
+    lora = settings.lora
+    return RoleLoraConfig(
+        r=lora.rank,
+        lora_alpha=cast(int, lora.alpha),
+        lora_dropout=lora.dropout,
+        target_modules="all-linear" if lora.targets == ("all-linear",) else list(lora.targets),
+        task_type="CAUSAL_LM",
+        variant=cast(Variant, lora.roles),
+        role_modules=lora.role_modules,
+        base_model_name_or_path=settings.model,
+    )
 
 
 class Learner:

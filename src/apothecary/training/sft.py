@@ -14,14 +14,17 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from apothecary.adapters.role_tokens import random_roles
+from apothecary.align.roles import ROLES
 from apothecary.errors import DataError
 from apothecary.training.base_model import load_base
-from apothecary.training.chat_data import Tokens, read_conversations
+from apothecary.training.chat_data import Conversation, Tokens, read_conversations
 from apothecary.training.checkpoints import Checkpoints, Judge
 from apothecary.training.lora_settings import SftSettings
 from apothecary.training.policy import Learner, Policy, accelerator, seeded
@@ -57,7 +60,12 @@ def train_sft(
     checkpoints = Checkpoints(out, identity(settings, files), keep, writes=first)
     checkpoints.begin(resume=resume)
     policy = Policy(load_base(settings.model, settings.precision), settings, start, processes.device)
-    encoded = [policy.template.encode(each) for each in conversations]
+    if settings.lora.roles and not any(each.roles for each in conversations):
+        hint = '[data] with settings = { roles = "lemma" }'
+        raise DataError(
+            "no conversation tells roles to learn from", where=", ".join(settings.train), hint=hint
+        )
+    encoded = [_encoded(policy, each, settings) for each in conversations]
     rows = [each for each in encoded if each.length <= settings.max_tokens]
     if not rows:
         raise DataError(f"no conversation fits {settings.max_tokens} tokens", hint="raise max_tokens")
@@ -78,7 +86,18 @@ def train_sft(
     if settings.track:
         processes.init_trackers("apothecary")
     run_steps(plan, policy, learner, checkpoints, processes, say, judge)
-    return finish(settings, policy.adapter(), checkpoints, (plan.total, len(rows), left_out))
+    return finish(settings, policy.write, checkpoints, (plan.total, len(rows), left_out))
+
+
+def _encoded(policy: Policy, conversation: Conversation, settings: SftSettings) -> Tokens:
+    """The tokens of a conversation, with their roles where those are learnt from."""
+    found, kind = policy.template.encode(conversation), settings.lora.roles
+    if not kind:
+        return found
+    if kind == "random":
+        where = conversation.where
+        return replace(found, roles=random_roles(len(found.prompt), example=where, seed=settings.seed))
+    return replace(found, roles=policy.template.roles(conversation, ROLES))
 
 
 def _learn(policy: Policy, own: Sequence[Sequence[Tokens]], batch: Sequence[Tokens]) -> dict[str, float]:

@@ -18,14 +18,23 @@ from accelerate import Accelerator
 from apothecary.engines.tuned import ASKED
 from apothecary.errors import UsageError
 from apothecary.networks.description import file_digest
-from apothecary.training.adapter_files import AdapterFile, read_adapter, write_adapter
+from apothecary.training.adapter_files import read_adapter
 from apothecary.training.base_model import gguf_of
 from apothecary.training.checkpoints import Checkpoints, Judge, Judged
 from apothecary.training.gguf_lora import write_gguf_lora
-from apothecary.training.lora_settings import SftSettings, TuneSettings
+from apothecary.training.lora_settings import GrpoSettings, SftSettings, TuneSettings
 from apothecary.training.policy import Learner, Policy, flushed
 
-__all__ = ["Plan", "Tuned", "check_tracking", "finish", "identity", "run_steps", "torch_threads"]
+__all__ = [
+    "Plan",
+    "Tuned",
+    "check_rewarded",
+    "check_tracking",
+    "finish",
+    "identity",
+    "run_steps",
+    "torch_threads",
+]
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ def run_steps(
             processes.log(told, step=step + 1)
             say(f"step {step + 1} of {plan.total}: {_brief(told)}")
             if judge and plan.judged_after(step + 1):
-                figure = checkpoints.judge(step + 1, policy.adapter(), judge)
+                figure = checkpoints.judge(step + 1, policy.write, judge)
                 processes.log({"development": figure}, step=step + 1)
                 say(f"step {step + 1}: development {figure:.4f}")
         due = unsaved >= plan.settings.save_every or plan.judged_after(step + 1) or step + 1 == plan.total
@@ -120,24 +129,31 @@ def _brief(told: Mapping[str, float]) -> str:
 
 
 def finish(
-    settings: TuneSettings, last: AdapterFile, checkpoints: Checkpoints, counts: tuple[int, int, int]
+    settings: TuneSettings,
+    write: Callable[[Path], None],
+    checkpoints: Checkpoints,
+    counts: tuple[int, int, int],
 ) -> Tuned:
-    """Put the best checkpoint, or without a development part the `last` weights, into ``out/adapter``.
+    """Put the best checkpoint, or without a development part what `write` writes, into ``out/adapter``.
 
     `counts`: steps done, conversations learnt from, conversations left out.
     """
     steps, conversations, left_out = counts
     ranked = checkpoints.ranked()
     chosen = ranked[0].step if ranked else steps
-    adapter = read_adapter(checkpoints.folder(chosen)) if ranked else last
     folder = checkpoints.out / "adapter"
-    gguf = checkpoints.out / "adapter.gguf" if gguf_of(settings.model) else None
+    # llama.cpp knows no roles.
+    as_gguf = gguf_of(settings.model) and not settings.lora.roles
+    gguf = checkpoints.out / "adapter.gguf" if as_gguf else None
     tuned = Tuned(folder, gguf, chosen, steps, checkpoints.judged, conversations, left_out)
     if not checkpoints.writes:
         return tuned
-    write_adapter(adapter, folder)
+    if ranked:
+        shutil.copytree(checkpoints.folder(chosen), folder, dirs_exist_ok=True)
+    else:
+        write(folder)
     if gguf:
-        write_gguf_lora(adapter, settings.model, gguf)
+        write_gguf_lora(read_adapter(folder), settings.model, gguf)
     versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")}
     record = {**asdict(tuned), "settings": asdict(settings), "versions": versions}
     text = json.dumps(record, indent=1, default=str) + "\n"
@@ -161,6 +177,12 @@ def asked_settings(settings: TuneSettings) -> Mapping[str, Mapping[str, object]]
     taught = settings.data if isinstance(settings, SftSettings) else None
     source = taught or settings.dev
     return settings.asked or ({source.task: source.settings} if source else {})
+
+
+def check_rewarded(settings: GrpoSettings) -> None:
+    """Raises UsageError for what does not go with learning from rewards."""
+    if settings.lora.roles:
+        raise UsageError("roles cannot be learnt from rewards", where="lora.roles", hint="train sft")
 
 
 def check_tracking(settings: TuneSettings) -> None:

@@ -1,0 +1,41 @@
+"""Role-conditioned adapters in other forms: a whole model that reads roles, or a plain LoRA without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from apothecary.adapters.role_files import is_role_adapter, load_role_adapter, read_role_config
+from apothecary.adapters.role_merge import export_plain, merge_roles, write_merged
+from apothecary.errors import UsageError
+from apothecary.training.base_model import load_base, quiet, translated
+
+__all__ = ["drop_roles", "has_roles", "merge_role_adapter"]
+
+
+def has_roles(adapter: Path) -> bool:
+    """Whether an adapter is role-conditioned; False for whatever cannot be read."""
+    return is_role_adapter(adapter)
+
+
+def drop_roles(adapter: Path, out: Path) -> None:
+    """Write a role-conditioned adapter as a plain LoRA. Raises UsageError for another kind of adapter."""
+    if not is_role_adapter(adapter):
+        raise UsageError("is no role-conditioned adapter", where=str(adapter), hint="leave out --drop-roles")
+    export_plain(adapter, out, drop_roles=True)
+
+
+def merge_role_adapter(model: str | None, adapter: Path, out: Path) -> None:
+    """Add an adapter to the weights of its model, in float32, and write both and the tables of its roles.
+
+    Without a `model` it is the one that the adapter was learnt for. Raises UsageError when `out` holds
+    something, EngineError for a model or an adapter that does not load.
+    """
+    name = model or read_role_config(adapter).base_model_name_or_path
+    if not name:
+        raise UsageError("does not say for which model it is", where=str(adapter), hint="--model NAME")
+    base = load_base(name, "fp32")
+    with quiet():
+        merged = merge_roles(load_role_adapter(base.model, adapter))
+        write_merged(merged, out)
+    with quiet(), translated(str(out), "cannot be written"):
+        base.tokenizer.save_pretrained(out)

@@ -1,0 +1,160 @@
+"""Learning with roles: the tokens that name the pair, and no others, tell the adapter; it is saved whole."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+pytest.importorskip("peft", reason="the train extra is not installed")
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from apothecary import api
+from apothecary.adapters.role_files import is_role_adapter, load_role_adapter
+from apothecary.align.roles import ROLES
+from apothecary.engines.open import EngineOptions, open_engine
+from apothecary.errors import DataError, EngineError, UsageError, WeightsError
+from apothecary.training.adapter_files import read_adapter
+from apothecary.training.base_model import load_base
+from apothecary.training.grpo import train_grpo
+from apothecary.training.lora_settings import (
+    DataSettings,
+    GrpoSettings,
+    LoraSettings,
+    RewardSettings,
+    SftSettings,
+)
+from apothecary.training.policy import Policy
+from apothecary.training.sft import train_sft
+from apothecary.training.taught import taught_conversations
+from tests.training.tiny_data import quiet, tiny_folder
+
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
+BRIEF: dict[str, str | int | float | bool] = {"prompt": "brief", "roles": "lemma"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    found = tiny_folder(tmp_path_factory.mktemp("roles"))
+    rows = [
+        {"id": name, "title": "T.", "abstract": f"{drug} 5 mg.", "drug": drug, "disease": "fever"}
+        | {"conditions": [{"span": "5 mg", "type": "Dosage"}]}
+        for name, drug in (("1", "zincol"), ("2", "mirazol"))
+    ]
+    (found / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return found
+
+
+@pytest.fixture
+def settings(folder: Path) -> SftSettings:
+    return SftSettings(
+        model=str(folder / "model"),
+        train=("rows.jsonl",),
+        epochs=10,
+        batch=2,
+        learning_rate=2e-2,
+        precision="fp32",
+        lora=LoraSettings(4, 8.0, 0.0, roles="full"),
+        data=DataSettings("conditions", BRIEF),
+    )
+
+
+def policy_of(settings: SftSettings) -> Policy:
+    return Policy(load_base(settings.model, "fp32"), settings, None, torch.device("cpu"))
+
+
+def test_the_tokens_of_the_pair_have_its_roles_and_the_answer_has_none(
+    folder: Path, settings: SftSettings
+) -> None:
+    policy = policy_of(settings)
+    assert settings.data
+    (first, _), _ = taught_conversations(settings.data, [folder / "rows.jsonl"], folder)
+    tokens, told = policy.template.encode(first), policy.template.roles(first, ROLES)
+    assert len(told) == len(tokens.prompt)
+    named = {
+        role: policy.template.text([t for t, each in zip(tokens.prompt, told, strict=True) if each == role])
+        for role in (ROLES["drug"], ROLES["disease"])
+    }
+    assert {role: text.replace(" ", "") for role, text in named.items()} == {1: "zincolzincol", 2: "fever"}
+
+
+@pytest.mark.parametrize("variant", ["full", "vectors", "single_b", "random"])
+def test_an_adapter_with_roles_learns_and_is_opened_whole(
+    folder: Path, settings: SftSettings, tmp_path: Path, variant: str
+) -> None:
+    given = replace(settings, lora=LoraSettings(4, 8.0, 0.0, roles=variant))  # type: ignore[arg-type]
+    tuned = train_sft(given, folder, tmp_path / "out", quiet)
+    rows = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss"] < rows[0]["loss"] / 2
+    assert is_role_adapter(tuned.adapter)
+    assert tuned.gguf is None
+    base = AutoModelForCausalLM.from_pretrained(folder / "model")
+    model = load_role_adapter(base, tuned.adapter)
+    ids = torch.arange(5, 25)[None]
+    with torch.no_grad():
+        plain, read = (model(input_ids=ids, role_ids=each).logits for each in (ids * 0, ids * 0 + 1))
+    assert not torch.allclose(plain, read)
+
+
+def test_an_adapter_with_roles_is_merged_with_them_or_exported_without_when_asked(
+    folder: Path, settings: SftSettings, tmp_path: Path
+) -> None:
+    tuned = train_sft(replace(settings, steps=1), folder, tmp_path / "out", quiet)
+    api.merge_adapter(tuned.adapter, tmp_path / "whole")
+    assert (tmp_path / "whole/role_tables.safetensors").exists()
+    with pytest.raises(WeightsError, match="is role-conditioned"):
+        api.export_adapter(tuned.adapter, tmp_path / "plain")
+    engine = api.export_adapter(tuned.adapter, tmp_path / "plain", drop_roles=True)
+    assert engine == f"hf:{folder}/model+{tmp_path}/plain"
+    assert read_adapter(tmp_path / "plain").modules
+
+
+@pytest.mark.parametrize("form", ["adapter", "whole"])
+def test_the_engine_refuses_what_it_would_lose(
+    folder: Path, settings: SftSettings, tmp_path: Path, form: str
+) -> None:
+    pytest.importorskip("llguidance", reason="the train extra is not installed")
+    tuned = train_sft(replace(settings, steps=1), folder, tmp_path / "out", quiet)
+    api.merge_adapter(tuned.adapter, tmp_path / "whole")
+    spec = f"hf:{folder}/model+{tuned.adapter}" if form == "adapter" else f"hf:{tmp_path}/whole"
+    with pytest.raises(EngineError, match="roles"):
+        open_engine(spec, EngineOptions(threads=1))
+
+
+def test_rows_of_unlike_length_keep_their_roles_in_a_batch(folder: Path, settings: SftSettings) -> None:
+    policy = policy_of(settings)
+    with torch.no_grad():
+        for name, parameter in policy.learnt.items():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(len(name))))
+    assert settings.data
+    found, _ = taught_conversations(settings.data, [folder / "rows.jsonl"], folder)
+    rows = [replace(policy.template.encode(each), roles=policy.template.roles(each, ROLES)) for each in found]
+    policy.model.eval()
+    with torch.no_grad():
+        alone = [policy.logprobs([row])[0] for row in rows]
+        together = policy.logprobs(rows)
+        without = policy.logprobs([replace(rows[0], roles=())])[0]
+    assert len(rows[0].prompt) != len(rows[1].prompt)
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(alone[0], without, atol=1e-2)
+
+
+def test_data_without_roles_are_refused(folder: Path, settings: SftSettings, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no conversation tells roles"):
+        train_sft(replace(settings, data=None, train=("sft.jsonl",)), folder, tmp_path / "out", quiet)
+
+
+def test_what_does_not_go_with_roles_is_refused(folder: Path, settings: SftSettings, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="on top of another adapter"):
+        train_sft(replace(settings, start="x"), folder, tmp_path / "a", quiet)
+    reward = RewardSettings("tests.training.tiny_data:letters")
+    rewarded = GrpoSettings(
+        model=str(folder / "model"), train=("grpo.jsonl",), lora=settings.lora, reward=(reward,)
+    )
+    with pytest.raises(UsageError, match="from rewards"):
+        train_grpo(rewarded, folder, tmp_path / "b", quiet)
