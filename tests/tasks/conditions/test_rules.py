@@ -34,7 +34,7 @@ def test_a_dose_is_an_amount_in_a_sentence_that_names_the_drug(text: str, spans:
         ("Patients aged 18 to 40 years (12 men, 9 women).", ["aged 18 to 40 years"], ["12 men", "9 women"]),
         ("31 infants and their mothers.", ["31 infants"], []),
         ("Men (61%) older than 65 years.", ["older than 65 years"], ["Men (61%)"]),
-        ("Two boys.", ["boys"], ["boys"]),
+        ("Two boys.", ["Two boys"], ["Two boys"]),
         ("A childlike, womanly phenomenon.", [], []),
     ],
 )

@@ -382,3 +382,16 @@ def test_two_sets_of_predictions_are_compared() -> None:
     good, _ = run(SAID)
     found: Any = TASK.compare([(ROW, good.record)], [(ROW, {"raw": "[]"})], OPTIONS)
     assert found["soft_pair"]["f1"]["value"] == 1.0
+
+
+def test_patterns_need_no_model_and_leave_a_record_like_any_other() -> None:
+    extraction, asked = run("never read", ways="patterns")
+    assert asked == []
+    assert TASK.prepare({"ways": "patterns"}, {}).steps == ()
+    assert extraction.record is not None
+    found = extraction.record["conditions"]
+    assert isinstance(found, list)
+    assert [(each["span"], each["type"]) for each in found] == [
+        ("Ten women", "Gender"), ("5 mg", "Dosage"), ("Girls", "Gender"), ("Girls", "Age")
+    ]  # fmt: skip
+    assert extraction.record["pairs"][0]["status"] == "ok"  # type: ignore[index]

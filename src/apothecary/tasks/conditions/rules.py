@@ -22,6 +22,11 @@ def _any(*patterns: str) -> str:
 
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
+_COUNT = _any(
+    _NUMBER,
+    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen",
+    "seventeen|eighteen|nineteen|twenty|thirty|forty|fifty",
+)
 _RANGE = rf"{_NUMBER}(?:\s*(?:-|\u2013|to|or|and)\s*{_NUMBER})?"
 _TIME = r"(?:years?|yrs?|months?|weeks?|days?)"
 _TIMES = r"(?:once|twice|thrice|(?:one|two|three|four|\d) times)"
@@ -61,13 +66,13 @@ _AGE = re.compile(
         rf"\b{_NUMBER}[- ]{_TIME}[- ]olds?\b",
         rf"\b(?:aged|ages?) (?:between )?{_RANGE}(?: {_TIME}(?: or (?:older|more|younger))?)?",
         rf"\b(?:older|younger|over|under|above|below) (?:than )?{_NUMBER} years(?: of age| old)?",
-        rf"\b(?:{_NUMBER}\s+)?(?:(?:preterm|premature|term|hospitali[sz]ed) )?{_GROUP}\b",
+        rf"\b(?:{_COUNT}\s+)?(?:(?:preterm|premature|term|hospitali[sz]ed) )?{_GROUP}\b",
     ),
     re.IGNORECASE,
 )
 _SEX = r"(?:men|women|males?(?: patients)?|females?(?: patients)?|boys?|girls?|man|woman)"
 _GENDER = re.compile(
-    rf"(?:\b{_NUMBER} ?%? (?:\({_NUMBER} ?%\) )?)?\b{_SEX}\b(?: \({_NUMBER} ?%\))?", re.IGNORECASE
+    rf"(?:\b{_COUNT} ?%? (?:\({_NUMBER} ?%\) )?)?\b{_SEX}\b(?: \({_NUMBER} ?%\))?", re.IGNORECASE
 )
 _WORD = re.compile(r"\w+|[^\w\s]")
 _CHILD = re.compile(r"\b(?:boys?|girls?)\b", re.IGNORECASE)

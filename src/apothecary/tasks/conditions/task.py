@@ -35,9 +35,21 @@ from apothecary.tasks.conditions.pairs import Found, Kinds, PairRun, is_row, pai
 from apothecary.tasks.conditions.prompting import PROMPTS, Shown
 from apothecary.tasks.conditions.questions import Question, question_of_instance, question_of_pair
 from apothecary.tasks.conditions.records import Asked, Notes, predicted, record_of
+from apothecary.tasks.conditions.rules import rule_conditions
 from apothecary.tasks.conditions.scored import Scored
 from apothecary.tasks.conditions.steps import SPANS, Answered, spans_step
-from apothecary.tasks.flow import Extraction, Job, Pairs, Problem, ScoreOptions, Step, Task, Taught, ask
+from apothecary.tasks.flow import (
+    Answer,
+    Extraction,
+    Job,
+    Pairs,
+    Problem,
+    ScoreOptions,
+    Step,
+    Task,
+    Taught,
+    ask,
+)
 from apothecary.tasks.prompting import SYSTEM, prompt_digest
 from apothecary.tasks.settings import as_record, bind
 
@@ -55,7 +67,8 @@ class Settings:
     commas, any case). `max_pairs` bounds the questions of one document. A ``brief`` prompt explains nothing:
     it is for models that were trained on such. `shots` examples are shown, drawn by `seed` from the file
     `examples`. `roles` says which tagger finds the roles of a request, `marker` marks the pair in the text.
-    Of a longer text `window` characters are shown.
+    Of a longer text `window` characters are shown. `ways`: ``text`` asks a language model; ``patterns`` finds
+    doses, ages and sexes by patterns, a baseline without a model.
     """
 
     pairs: str = ""
@@ -70,6 +83,7 @@ class Settings:
     seed: int = 0
     roles: Literal["off", "lemma", "reference"] = "off"
     marker: bool = False
+    ways: Literal["text", "patterns"] = "text"
     window: Annotated[int, Field(ge=1)] = 6000
 
 
@@ -99,9 +113,13 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
     pairs = notes.within(found.pairs, bound.settings.max_pairs) if document.text.strip() else []
     shots = bound.examples.of(document)
     asked = [question_of_pair(document, pair, bound.settings.window, shots) for pair in pairs]
-    answers = yield from ask(bound.step, [question for question, _ in asked], lambda question: question.name)
+    questions = [question for question, _ in asked]
+    if bound.settings.ways == "patterns":
+        answers = [_by_patterns(question) for question in questions]
+    else:
+        answers = yield from ask(bound.step, questions, lambda question: question.name)
     notes.take(answers)
-    if answers and all(answer.reply is None for answer in answers):
+    if answers and all(answer.reply is None and answer.value is None for answer in answers):
         return Extraction(None, tuple(notes.problems))
     ids = tuple(shot.id for shot in shots)
     rows = [
@@ -110,6 +128,12 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
     ]
     record = record_of(document, rows, found.left_out, notes, bound.origin)
     return Extraction(record, tuple(notes.problems))
+
+
+def _by_patterns(question: Question) -> Answer[Answered]:
+    """What the patterns find, as if a model had said it."""
+    items = rule_conditions(question.text, question.drug, question.disease)
+    return Answer(Answered(items, "ok" if items else "empty"))
 
 
 def _teach(document: Document, bound: Bound) -> Iterator[Taught]:
@@ -137,16 +161,22 @@ def _prepare(given: Mapping[str, object], engines: Mapping[str, EngineInfo]) -> 
         run=run,
         examples=draw(instances, settings.shots, settings.choice, settings.seed),
         step=spans_step(shown),
-        origin=Origin(engines[SPANS].name if SPANS in engines else "", SPANS, ""),
+        origin=Origin(_who(settings, engines), SPANS, ""),
     )
     return Job(
         flows={"extract": partial(_extract, bound=bound)},
-        steps=(SPANS,),
+        steps=() if settings.ways == "patterns" else (SPANS,),
         settings=as_record(settings) | ({"pairs_digest": run.digest} if run else {}),
         prompts=_digests(instances),
         rehearse=_rehearse,
         teach=partial(_teach, bound=bound),
     )
+
+
+def _who(settings: Settings, engines: Mapping[str, EngineInfo]) -> str:
+    if settings.ways == "patterns":
+        return "patterns"
+    return engines[SPANS].name if SPANS in engines else ""
 
 
 def _check(settings: Settings) -> None:
