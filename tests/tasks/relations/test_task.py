@@ -276,3 +276,16 @@ def test_the_questions_of_one_document_are_bounded_and_the_rest_is_a_row() -> No
     assert [request.step for request in asked] == ["relations.mentions", "relations.names", "relations.pairs"]
     assert {problem.kind for problem in extraction.problems} == {"TooManyQuestions"}
     assert extraction.record is not None
+
+
+def test_only_pairs_with_a_head_and_a_tail_are_gold_of_a_run() -> None:
+    def annotated(*roles: str) -> Document:
+        concepts = tuple(Concept(f"c{n}", "Drug", (), (f"n{n}",)) for n in range(len(roles)))
+        arguments = tuple(Argument(role, f"c{n}") for n, role in enumerate(roles))
+        return Document("d", "t", concepts=concepts, relations=(Relation("r1", "X", arguments),))
+
+    is_gold = load("relations").is_gold
+    assert is_gold(annotated("head", "tail"))
+    assert not is_gold(annotated("drug", "disease"))
+    assert not is_gold(annotated("drug", "drug", "drug"))
+    assert not is_gold(Document("d", "t"))

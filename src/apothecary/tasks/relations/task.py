@@ -214,10 +214,16 @@ def _score(pairs: Pairs, options: ScoreOptions) -> dict[str, object]:
     return found | ({"confidence": confidence} if confidence else {})
 
 
+def _is_gold(document: Document) -> bool:
+    """Pairs of a head and a tail: sets of drugs, and pairs with roles of other tasks, are not scored."""
+    roles = [sorted(each.role for each in relation.arguments) for relation in document.relations]
+    return bool(roles) and all(each == ["head", "tail"] for each in roles)
+
+
 TASK = Task(
     name="relations",
     prepare=_prepare,
-    is_gold=lambda document: bool(document.relations),
+    is_gold=_is_gold,
     score=_score,
     table=evaluator_table,
     steps=STEPS,
