@@ -11,17 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 from benchmarks.combinations_page import write_page
-from benchmarks.pocket_figures import DATA, ROOT, SEED, Results
+from benchmarks.pocket_figures import DATA, ROOT, SEED, Results, about
 
-from apothecary import __version__
 from apothecary.api import ExtractOptions, compare, extract, score
 from apothecary.corpora.drugcomb import split_documents
 from apothecary.corpora.held_out import HeldOut
@@ -121,22 +117,10 @@ def main() -> None:
             found = measure_differences()
         else:
             found = measure(part, SYSTEMS[part], given)
-        known[part] = {"found": found, "about": about()}
+        known[part] = {"found": found, "about": about("benchmarks.combinations")}
         results.write_text(json.dumps(known, indent=1), encoding="utf-8")
     if {"floors", "differences", *SYSTEMS} <= known.keys():
         print(write_page(known, {name: system.title for name, system in SYSTEMS.items()}))
-
-
-def about() -> dict[str, str]:
-    """Where the figures of a part come from."""
-    return {
-        "command": " ".join(["python -m benchmarks.combinations", *sys.argv[1:]]),
-        "date": date.today().isoformat(),
-        "version": __version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {free_cores()} cores",
-        "seed": str(SEED),
-    }
 
 
 def development() -> list[Document]:

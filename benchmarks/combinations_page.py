@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.pocket_figures import ROOT, Record, mapping, number
 from benchmarks.pocket_page import table
+from benchmarks.relations_page import told
 
 __all__ = ["write_page"]
 
@@ -37,12 +38,6 @@ def write_page(known: Record, titles: Mapping[str, str]) -> Path:
         page = page.replace(f"{{{name}}}", value)
     PAGE.write_text(page, encoding="utf-8")
     return PAGE
-
-
-def told(name: str, about: Record) -> str:
-    """The line that says where the figures of a part come from."""
-    made = f"version {about['version']}, Python {about['python']}, {about['machine']}, seed {about['seed']}"
-    return f"- {name}: `{about['command']}` on {about['date']}, {made}"
 
 
 def scores(systems: Mapping[str, Record], rule: str) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
+from apothecary import __version__
 from apothecary.documents import Document
+from apothecary.engines.cores import free_cores
 from apothecary.metrics.bootstrap import bootstrap
 from apothecary.metrics.counts import Counts
 
@@ -52,3 +57,15 @@ def mapping(value: object) -> dict[str, object]:
 def number(value: object) -> float:
     """A number of a record."""
     return float(str(value))
+
+
+def about(module: str) -> dict[str, str]:
+    """Where the figures of a part come from, measured by that module now."""
+    return {
+        "command": " ".join([f"python -m {module}", *sys.argv[1:]]),
+        "date": date.today().isoformat(),
+        "version": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {free_cores()} cores",
+        "seed": str(SEED),
+    }

@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import sys
 from collections.abc import Callable
-from datetime import date
 
-from benchmarks.pocket_figures import SEED, Results, mapping
+from benchmarks.pocket_figures import Results, about, mapping
 from benchmarks.relations_confidence import measure_confidence
 from benchmarks.relations_cost import measure_cost
 from benchmarks.relations_embedded import measure_embedded, ship
@@ -29,9 +26,6 @@ from benchmarks.relations_tables import (
     measure_language_ablations,
     measure_tables,
 )
-
-from apothecary import __version__
-from apothecary.engines.cores import free_cores
 
 PARTS = ("tables", "ablations", "confidence", "cost", "language", "language_ablations", "embedded")
 
@@ -68,24 +62,12 @@ def main() -> None:
         "embedded": lambda: measure_embedded(model, given.documents, given.fit_documents),
     }
     for part in given.only.split(","):
-        known[part] = {"found": measures[part](), "about": about()}
+        known[part] = {"found": measures[part](), "about": about("benchmarks.relations")}
         results.write_text(json.dumps(known, indent=1), encoding="utf-8")
     if set(PARTS) <= known.keys():
         print(write_page(known))
     if given.ship:
         ship(mapping(mapping(known["embedded"])["found"]))
-
-
-def about() -> dict[str, str]:
-    """Where the figures of a part come from."""
-    return {
-        "command": " ".join(["python -m benchmarks.relations", *sys.argv[1:]]),
-        "date": date.today().isoformat(),
-        "version": __version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {free_cores()} cores",
-        "seed": str(SEED),
-    }
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from typing import NamedTuple, NoReturn
 
 from apothecary.errors import FormatError
 from apothecary.formats import jsonl
+from apothecary.formats.delimited import read_cells
 from apothecary.formats.lines import check_encoding, open_bytes, printable, read_lines
 
 __all__ = ["Values", "is_row", "looks_like_rows", "read_values"]
@@ -159,7 +159,7 @@ def _table(path: Path, encoding: str) -> Iterator[Values | FormatError]:
         return
     names: list[str] = []
     number = 0
-    for row in _lines(path, encoding, delimiter):
+    for row in read_cells(path, encoding, delimiter):
         if isinstance(row, FormatError):
             yield row
             continue
@@ -191,31 +191,3 @@ def _delimiter(heading: str) -> str | None:
 
 def _headings(cells: Sequence[str]) -> list[str]:
     return [cell.strip().strip('"') for cell in cells]
-
-
-def _lines(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]] | FormatError]:
-    """The rows that hold anything, each with the line it begins at. A line that is no text ends them."""
-    reader = csv.reader(_good_lines(path, encoding), delimiter=delimiter, strict=True)
-    while True:
-        begin = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except FormatError as error:
-            yield error
-            return
-        except csv.Error as error:
-            # The reader begins anew on the line after.
-            hint = 'a quoted value ends with one ", and a " within it is doubled'
-            yield FormatError(f"not a row: {error}", where=f"{printable(path)}:{begin}", hint=hint)
-            continue
-        if any(cell.strip() for cell in cells):
-            yield begin, cells
-
-
-def _good_lines(path: Path, encoding: str) -> Iterator[str]:
-    for _, line in read_lines(path, encoding=encoding):
-        if isinstance(line, FormatError):
-            raise line
-        yield line + "\n"

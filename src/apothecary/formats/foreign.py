@@ -25,7 +25,6 @@ A table has nothing to say of a document without relations; such a document coun
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +35,7 @@ from typing import Literal
 from apothecary.documents import Document
 from apothecary.errors import DataError, FormatError
 from apothecary.formats import bioc_json, bioc_xml, pubtator, records
+from apothecary.formats.delimited import read_cells
 from apothecary.formats.kinds import kind_of
 from apothecary.formats.lines import check_encoding, open_bytes, printable, read_lines
 
@@ -152,7 +152,7 @@ def _names(cells: Sequence[str]) -> list[str]:
 def _table(path: Path, encoding: str, delimiter: str) -> Iterator[Item]:
     found: dict[str, tuple[int, list[Record]]] = {}
     names: list[str] = []
-    for row in _rows(path, encoding, delimiter):
+    for row in read_cells(path, encoding, delimiter):
         if isinstance(row, FormatError):
             yield row
             continue
@@ -175,34 +175,6 @@ def _table(path: Path, encoding: str, delimiter: str) -> Iterator[Item]:
                 continue
             found.setdefault(document, (line, []))[1].append(relation)
     yield from ((line, _record(document, rows)) for document, (line, rows) in found.items())
-
-
-def _rows(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]] | FormatError]:
-    """The rows that hold anything, each with the line it begins at. A line that is no text ends it."""
-    reader = csv.reader(_good_lines(path, encoding), delimiter=delimiter, strict=True)
-    while True:
-        begin = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except FormatError as error:
-            yield error
-            return
-        except csv.Error as error:
-            # The reader begins anew on the line after.
-            hint = 'a quoted value ends with one ", and a " within it is doubled'
-            yield FormatError(f"not a row: {error}", where=f"{printable(path)}:{begin}", hint=hint)
-            continue
-        if any(cell.strip() for cell in cells):
-            yield begin, cells
-
-
-def _good_lines(path: Path, encoding: str) -> Iterator[str]:
-    for _, line in read_lines(path, encoding=encoding):
-        if isinstance(line, FormatError):
-            raise line
-        yield line + "\n"
 
 
 def _relation(row: Mapping[str, str], where: str) -> tuple[str, Record]:

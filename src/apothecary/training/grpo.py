@@ -23,22 +23,14 @@ from torch import Tensor
 from apothecary.errors import DataError
 from apothecary.training.base_model import load_base
 from apothecary.training.chat_data import Conversation, read_conversations
-from apothecary.training.checkpoints import Checkpoints, Judge
+from apothecary.training.checkpoints import Judge
 from apothecary.training.grpo_arithmetic import advantages, divergence, sequence_loss
 from apothecary.training.lora_settings import GrpoSettings
-from apothecary.training.policy import Learner, Policy, accelerator, seeded
+from apothecary.training.policy import Policy, accelerator, seeded
 from apothecary.training.reward_calls import Reward, load_rewards, total_rewards
 from apothecary.training.rollouts import Rollout, Writer, llamacpp_writer, torch_writer
 from apothecary.training.sft import order
-from apothecary.training.tuning import (
-    Plan,
-    Tuned,
-    check_rewarded,
-    check_tracking,
-    finish,
-    identity,
-    run_steps,
-)
+from apothecary.training.tuning import Plan, Tuned, begun, check_rewarded, check_tracking, run_through
 
 __all__ = ["train_grpo"]
 
@@ -79,9 +71,7 @@ def train_grpo(
     files = [folder / name for name in settings.train]
     conversations = read_conversations(files, answered=False)
     processes = accelerator(settings.track, out)
-    keep, first = settings.dev.keep if settings.dev else 1, bool(processes.is_main_process)
-    checkpoints = Checkpoints(out, identity(settings, files), keep, writes=first)
-    checkpoints.begin(resume=resume)
+    checkpoints = begun(settings, files, out, writes=bool(processes.is_main_process), resume=resume)
     plain = replace(settings, lora=replace(settings.lora, dropout=0.0))
     start = folder / settings.start if settings.start else None
     policy = Policy(load_base(settings.model, settings.precision), plain, start, processes.device)
@@ -97,13 +87,8 @@ def train_grpo(
         else torch_writer(policy, settings)
     )
     plan = Plan(settings, made.of_epoch, made.step, rounds=settings.steps_per_round)
-    learner = Learner(policy, settings, plan.total, processes)
-    if settings.track:
-        processes.init_trackers("apothecary")
-    run_steps(plan, policy, learner, checkpoints, processes, say, judge)
-    return finish(
-        settings, policy.write, checkpoints, (plan.total, len(rows), len(conversations) - len(rows))
-    )
+    counts = len(rows), len(conversations) - len(rows)
+    return run_through(plan, policy, checkpoints, processes, say, judge, counts)
 
 
 class _Rounds:

@@ -18,7 +18,6 @@ from typing import cast
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
@@ -29,8 +28,9 @@ from apothecary.training.base_model import Base, load_base, quiet
 from apothecary.training.chat_data import Conversation, Template, read_conversations
 from apothecary.training.checkpoints import Checkpoints, Judge
 from apothecary.training.lora_settings import GrpoSettings
+from apothecary.training.policy import plain_config
 from apothecary.training.reward_calls import load_rewards
-from apothecary.training.tuning import Tuned, check_rewarded, check_tracking, finish, identity
+from apothecary.training.tuning import Tuned, begun, check_rewarded, check_tracking, finish
 
 __all__ = ["train_with_trl"]
 
@@ -53,9 +53,8 @@ def train_with_trl(
     rewards = load_rewards(settings.reward)
     files = [folder / name for name in settings.train]
     conversations = read_conversations(files, answered=False)
-    keep, first = settings.dev.keep if settings.dev else 1, os.environ.get("RANK", "0") == "0"
-    checkpoints = Checkpoints(out, identity(settings, files), keep, writes=first)
-    checkpoints.begin(resume=resume)
+    first = os.environ.get("RANK", "0") == "0"
+    checkpoints = begun(settings, files, out, writes=first, resume=resume)
     restored = checkpoints.restore()
     base = load_base(settings.model, settings.precision)
     template = Template(base.tokenizer, base.name)
@@ -72,7 +71,7 @@ def train_with_trl(
             args=_arguments(settings, out, [each.weight for each in rewards]),
             train_dataset=_data(rows),
             processing_class=base.tokenizer,
-            peft_config=_lora(settings),
+            peft_config=plain_config(settings.lora),
             callbacks=[_Keeper(checkpoints, base, say, judge)],
         )
     kept = out / "trl" / f"checkpoint-{restored[0]}" if restored else None
@@ -91,17 +90,6 @@ def _write_own(source: Path, base: Base, folder: Path) -> None:
     """Write the adapter that the trainer wrote, under the name of its model as the user knows it."""
     found = read_adapter(source)
     write_adapter(AdapterFile(base.name, found.scale, found.modules), folder)
-
-
-def _lora(settings: GrpoSettings) -> LoraConfig:
-    lora = settings.lora
-    return LoraConfig(
-        r=lora.rank,
-        lora_alpha=cast(int, lora.alpha),
-        lora_dropout=lora.dropout,
-        target_modules="all-linear" if lora.targets == ("all-linear",) else list(lora.targets),
-        task_type="CAUSAL_LM",
-    )
 
 
 def _arguments(settings: GrpoSettings, out: Path, weights: list[float]) -> GRPOConfig:

@@ -47,6 +47,11 @@ class LoraSettings:
     roles: Literal["", "full", "vectors", "single_b", "random"] = ""
     role_modules: Annotated[tuple[str, ...], Field(min_length=1)] = ("k_proj", "v_proj")
 
+    @property
+    def target_modules(self) -> str | list[str]:
+        """The targets as PEFT wants them."""
+        return "all-linear" if self.targets == ("all-linear",) else list(self.targets)
+
 
 @dataclass(frozen=True)
 class DevSettings:

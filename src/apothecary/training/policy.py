@@ -22,9 +22,9 @@ from apothecary.errors import UsageError, WeightsError
 from apothecary.training.adapter_files import PREFIX, AdapterFile, read_adapter, summed, write_adapter
 from apothecary.training.base_model import Base, quiet, translated
 from apothecary.training.chat_data import Template, Tokens
-from apothecary.training.lora_settings import TuneSettings
+from apothecary.training.lora_settings import LoraSettings, TuneSettings
 
-__all__ = ["Learner", "Policy", "accelerator", "flushed", "rate", "seeded"]
+__all__ = ["Learner", "Policy", "accelerator", "flushed", "plain_config", "rate", "seeded"]
 
 NEW, START = "default", "start"
 
@@ -55,21 +55,14 @@ class Policy:
         self._device = device
         self._start = read_adapter(start) if start else None
         torch.manual_seed(settings.seed)
-        lora = settings.lora
-        all_linear = lora.targets == ("all-linear",)
-        config = LoraConfig(
-            r=lora.rank,
-            lora_alpha=cast(int, lora.alpha),
-            lora_dropout=lora.dropout,
-            target_modules="all-linear" if all_linear else list(lora.targets),
-            task_type="CAUSAL_LM",
-        )
-        self._scale = lora.alpha / lora.rank
+        self._scale = settings.lora.alpha / settings.lora.rank
         with quiet(), translated(base.name, "cannot take this adapter"):
             self.model = (
                 attach(base.model, _role_config(settings), adapter=NEW)
                 if self._roles
-                else cast(PeftModel, get_peft_model(base.model, config, adapter_name=NEW))
+                else cast(
+                    PeftModel, get_peft_model(base.model, plain_config(settings.lora), adapter_name=NEW)
+                )
             )
         if start:
             self._put_under(start)
@@ -172,13 +165,24 @@ class Policy:
         return summed(self._start, new) if self._start else new
 
 
+def plain_config(lora: LoraSettings) -> LoraConfig:
+    """A plain LoRA as PEFT wants it."""
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=cast(int, lora.alpha),
+        lora_dropout=lora.dropout,
+        target_modules=lora.target_modules,
+        task_type="CAUSAL_LM",
+    )
+
+
 def _role_config(settings: TuneSettings) -> RoleLoraConfig:
     lora = settings.lora
     return RoleLoraConfig(
         r=lora.rank,
         lora_alpha=cast(int, lora.alpha),
         lora_dropout=lora.dropout,
-        target_modules="all-linear" if lora.targets == ("all-linear",) else list(lora.targets),
+        target_modules=lora.target_modules,
         task_type="CAUSAL_LM",
         variant=cast(Variant, lora.roles),
         role_modules=lora.role_modules,

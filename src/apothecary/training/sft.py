@@ -25,11 +25,11 @@ from apothecary.align.roles import ROLES
 from apothecary.errors import DataError
 from apothecary.training.base_model import load_base
 from apothecary.training.chat_data import Conversation, Tokens, read_conversations
-from apothecary.training.checkpoints import Checkpoints, Judge
+from apothecary.training.checkpoints import Judge
 from apothecary.training.lora_settings import SftSettings
-from apothecary.training.policy import Learner, Policy, accelerator, seeded
+from apothecary.training.policy import Policy, accelerator, seeded
 from apothecary.training.taught import taught_conversations
-from apothecary.training.tuning import Plan, Tuned, check_tracking, finish, identity, run_steps
+from apothecary.training.tuning import Plan, Tuned, begun, check_tracking, run_through
 
 __all__ = ["micro_batches", "order", "train_sft"]
 
@@ -56,9 +56,7 @@ def train_sft(
         else (read_conversations(files, answered=True), 0)
     )
     processes = accelerator(settings.track, out)
-    keep, first = settings.dev.keep if settings.dev else 1, bool(processes.is_main_process)
-    checkpoints = Checkpoints(out, identity(settings, files), keep, writes=first)
-    checkpoints.begin(resume=resume)
+    checkpoints = begun(settings, files, out, writes=bool(processes.is_main_process), resume=resume)
     policy = Policy(load_base(settings.model, settings.precision), settings, start, processes.device)
     if settings.lora.roles and not any(each.roles for each in conversations):
         hint = '[data] with settings = { roles = "lemma" }'
@@ -82,11 +80,7 @@ def train_sft(
 
     of_epoch = -(-len(rows) // settings.batch)
     plan = Plan(settings, of_epoch, step)
-    learner = Learner(policy, settings, plan.total, processes)
-    if settings.track:
-        processes.init_trackers("apothecary")
-    run_steps(plan, policy, learner, checkpoints, processes, say, judge)
-    return finish(settings, policy.write, checkpoints, (plan.total, len(rows), left_out))
+    return run_through(plan, policy, checkpoints, processes, say, judge, (len(rows), left_out))
 
 
 def _encoded(policy: Policy, conversation: Conversation, settings: SftSettings) -> Tokens:

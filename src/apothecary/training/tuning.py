@@ -28,11 +28,11 @@ from apothecary.training.policy import Learner, Policy, flushed
 __all__ = [
     "Plan",
     "Tuned",
+    "begun",
     "check_rewarded",
     "check_tracking",
     "finish",
-    "identity",
-    "run_steps",
+    "run_through",
     "torch_threads",
 ]
 
@@ -164,6 +164,33 @@ def finish(
             (place / ASKED).write_text(json.dumps({"settings": asked}, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(checkpoints.out / "work", ignore_errors=True)
     return tuned
+
+
+def begun(
+    settings: TuneSettings, files: Sequence[Path], out: Path, *, writes: bool, resume: bool
+) -> Checkpoints:
+    """The folder of a training, prepared. Raises UsageError when it holds one that is not gone on with."""
+    keep = settings.dev.keep if settings.dev else 1
+    checkpoints = Checkpoints(out, identity(settings, files), keep, writes=writes)
+    checkpoints.begin(resume=resume)
+    return checkpoints
+
+
+def run_through(
+    plan: Plan,
+    policy: Policy,
+    checkpoints: Checkpoints,
+    processes: Accelerator,
+    say: Callable[[str], None],
+    judge: Judge | None,
+    counts: tuple[int, int],
+) -> Tuned:
+    """Do all steps and finish. `counts`: conversations learnt from, conversations left out."""
+    learner = Learner(policy, plan.settings, plan.total, processes)
+    if plan.settings.track:
+        processes.init_trackers("apothecary")
+    run_steps(plan, policy, learner, checkpoints, processes, say, judge)
+    return finish(plan.settings, policy.write, checkpoints, (plan.total, *counts))
 
 
 def identity(settings: TuneSettings, files: Sequence[Path]) -> str:
