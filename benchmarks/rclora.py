@@ -6,7 +6,8 @@
 Both are trained in the same run, a step of one after a step of the other, in an order that changes from round
 to round; the figure is the median of the ratios of the rounds. Time on a processor is what the process got
 of it, so that other work on the machine counts little; on a GPU it is that of the clock. Memory is the peak
-of a fresh process each (on a GPU: of its memory). Prints JSON, and writes nothing. Linux only.
+of a fresh process each (on a GPU: of its memory). Prints JSON; with `--keep NAME` it is kept for
+`benchmarks.conditions_page`, too, as runs/benchmark-rclora/NAME.json. Linux only.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from benchmarks.pocket_figures import ROOT, about
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
 from transformers import PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
@@ -30,6 +32,7 @@ from transformers import PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 from apothecary.adapters.role_config import DEFAULT_TARGETS, RoleLoraConfig
 from apothecary.adapters.role_model import attach
 
+KEPT = ROOT / "runs" / "benchmark-rclora"
 KINDS = ("lora", "full", "vectors", "single_b")
 SEED = 13
 VOCABULARY = 1000
@@ -163,7 +166,7 @@ def parameters(kind: str, options: Options) -> int:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, print, and keep what was measured if asked to."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -174,6 +177,7 @@ def main() -> None:
     parser.add_argument("--kind", action="append", choices=KINDS[1:], help="may be repeated")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--keep", metavar="NAME", help="keep what was measured under this name")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     kinds = options.kind or list(KINDS[1:])
@@ -188,7 +192,12 @@ def main() -> None:
             **times(kind, options),
         }
     versions = {name: version(name) for name in ("torch", "transformers", "peft")}
-    print(json.dumps({"settings": vars(options), "versions": versions, "found": found}, indent=1))
+    told = {"settings": vars(options), "versions": versions, "found": found}
+    print(json.dumps(told, indent=1))
+    if options.keep:
+        KEPT.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**told, "about": about("benchmarks.rclora")}, indent=1)
+        (KEPT / f"{options.keep}.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ COMMANDS = [
     [],
     ["extract"],
     ["score"],
+    ["stats"],
     ["fit"],
     ["models"],
     ["models", "list"],
@@ -35,6 +36,9 @@ COMMANDS = [
     ["adapters"],
     ["adapters", "merge"],
     ["adapters", "export"],
+    ["visits"],
+    ["visits", "import"],
+    ["visits", "stats"],
 ]
 HEAD = """\
 # The command line

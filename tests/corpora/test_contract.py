@@ -12,8 +12,20 @@ from apothecary.corpora.corpus import Corpus
 from apothecary.errors import DataError, UsageError
 
 DATA = Path(os.environ.get("APOTHECARY_DATA", Path(__file__).parents[3] / "shared" / "data"))
-# What a corpus is, what none may yield, and one whose rows are no documents.
-OTHER = {"corpus", "held_out", "drugcomb"}
+# What a corpus is, what none may yield, what is counted of any, and one whose rows are no documents.
+OTHER = {
+    "annotation",
+    "corpus",
+    "counting",
+    "drugcomb",
+    "held_out",
+    "visit_audit",
+    "visit_cut",
+    "visit_import",
+    "visit_sources",
+    "visit_times",
+    "visits",
+}
 NAMES = sorted(module.name for module in pkgutil.iter_modules(corpora.__path__) if module.name not in OTHER)
 
 

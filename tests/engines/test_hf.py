@@ -18,7 +18,7 @@ pytest.importorskip("llguidance", reason="the extra 'train' is not installed")
 from transformers import LlamaForCausalLM
 
 from apothecary.engines.cache import reply_key
-from apothecary.engines.hf import HuggingFace, open_hf
+from apothecary.engines.hf import HfOptions, HuggingFace, open_hf
 from apothecary.errors import EngineError, ModelMissing, WeightsError
 from apothecary.messages import (
     Choices,
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Iterator[HuggingFace]:
-    opened = open_hf(str(folder), name="hf:tiny", threads=1, batch=4)
+    opened = open_hf(str(folder), name="hf:tiny", options=HfOptions(threads=1, batch=4))
     yield opened
     opened.close()
 
@@ -256,7 +256,7 @@ def test_a_prompt_that_does_not_fit_fails_with_both_numbers(engine: HuggingFace)
 
 
 def test_a_reply_ends_where_the_context_does(folder: Path) -> None:
-    opened = open_hf(str(folder), name="tiny", threads=1, context=20)
+    opened = open_hf(str(folder), name="tiny", options=HfOptions(threads=1, context=20))
     answer = reply(ask(opened, request("x" * 9, JsonSchema('{"type": "string"}'), tokens=100)))
     assert answer.finish == "length"
     assert answer.usage.prompt_tokens + answer.usage.completion_tokens == 20
@@ -286,18 +286,18 @@ def test_sampling_follows_the_seed(folder: Path, engine: HuggingFace) -> None:
         return reply(ask(opened, asked)).text
 
     assert text(engine, 1) == text(engine, 1) != text(engine, 2)
-    assert text(open_hf(str(folder), name="tiny", threads=1, seed=1), 1) == text(engine, 2)
+    assert text(open_hf(str(folder), name="tiny", options=HfOptions(threads=1, seed=1)), 1) == text(engine, 2)
 
 
 def test_nothing_is_printed(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    opened = open_hf(str(folder), name="tiny", threads=1)
+    opened = open_hf(str(folder), name="tiny", options=HfOptions(threads=1))
     opened.answer([request("a", JsonSchema(SCHEMA)), request("a", Choices(ALIKE)), request("x" * 999)])
     opened.close()
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_closed_engine_says_so_and_closing_again_is_harmless(folder: Path) -> None:
-    opened = open_hf(str(folder), name="tiny", threads=1)
+    opened = open_hf(str(folder), name="tiny", options=HfOptions(threads=1))
     opened.close()
     opened.close()
     with pytest.raises(EngineError, match="tiny: the engine is closed"):
@@ -306,7 +306,7 @@ def test_a_closed_engine_says_so_and_closing_again_is_harmless(folder: Path) -> 
 
 def test_the_digest_follows_weights_template_and_context(folder: Path, tmp_path: Path) -> None:
     def key(given: Path, context: int = CONTEXT) -> str:
-        return reply_key(open_hf(str(given), name="tiny", context=context, threads=1).info, request("?"))
+        return reply_key(open_hf(str(given), name="tiny", options=HfOptions(1, context)).info, request("?"))
 
     other = tiny_causal(tmp_path / "other", seed=1)
     templated = shutil.copytree(folder, tmp_path / "templated")
@@ -365,7 +365,9 @@ def test_a_model_in_the_cache_of_the_hub_needs_no_network(
     shutil.copytree(folder, cached / "snapshots" / ("0" * 40))
     (cached / "refs").mkdir()
     (cached / "refs" / "main").write_text("0" * 40)
-    assert reply(ask(open_hf("someone/tiny", name="hf:someone/tiny", threads=1), request("?"))).text
+    assert reply(
+        ask(open_hf("someone/tiny", name="hf:someone/tiny", options=HfOptions(threads=1)), request("?"))
+    ).text
 
 
 def test_a_missing_adapter_is_one_clear_error(folder: Path, tmp_path: Path) -> None:
@@ -377,8 +379,8 @@ def test_a_missing_adapter_is_one_clear_error(folder: Path, tmp_path: Path) -> N
 def test_an_adapter_changes_replies_as_the_library_does(folder: Path, tmp_path: Path) -> None:
     peft = pytest.importorskip("peft", reason="the extra 'train' is not installed")
     adapter = tiny_adapter(folder, tmp_path / "adapter")
-    opened = open_hf(str(folder), name="tiny+adapter", adapter=adapter, threads=1)
-    plain = open_hf(str(folder), name="tiny", threads=1)
+    opened = open_hf(str(folder), name="tiny+adapter", adapter=adapter, options=HfOptions(threads=1))
+    plain = open_hf(str(folder), name="tiny", options=HfOptions(threads=1))
     assert opened.info.adapter_digest
     assert opened.info.digest == plain.info.digest
     adapted = Library(

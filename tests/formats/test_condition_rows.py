@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from apothecary.formats.condition_files import Values, looks_like_rows
 from apothecary.formats.condition_rows import document_of, row_of, row_of_document
 from apothecary.formats.condition_text import document_key, pair_of, place_of, split_text
 from apothecary.formats.inputs import read_gold, read_inputs
-from tests.strategies import texts
+from tests.strategies import texts as any_texts
 
 DATA = Path(os.environ.get("APOTHECARY_DATA", Path(__file__).parents[3] / "shared" / "data"))
 VECTORS = DATA.parent / "vectors" / "condition_roles.json"
 CANDIDATES = DATA / "conditions" / "candidates.jsonl"
+
+texts = any_texts.map(lambda text: text.replace("\0", "0"))
 
 TARGET = '["Span: 20 mg | Label: Dosage"]'
 FIELDS: dict[str, object] = {
@@ -201,6 +204,10 @@ def test_every_row_survives_its_document(
         ({"conditions": [{"span": "a"}]}, r"field conditions\[0\].type is missing"),
         ({"conditions": [{"span": "a", "label": " "}]}, r"field conditions\[0\].label is empty"),
         ({"Drug": "tin"}, "the field drug occurs twice"),
+        ({"abstract": "Women\0"}, "field abstract holds a NUL"),
+        ({"id": "\0"}, "field id holds a NUL"),
+        ({"conditions": None, "target": ["a", "b\0"]}, "field target holds a NUL"),
+        ({"conditions": [{"span": "a", "type": "A\0"}]}, r"field conditions\[0\].type holds a NUL"),
     ],
 )
 def test_a_bad_row_is_one_error_with_its_place(change: dict[str, object], problem: str) -> None:
@@ -264,6 +271,83 @@ def test_a_bad_row_of_a_table_costs_itself_only(tmp_path: Path) -> None:
     ]
 
 
+LACKING = [
+    ({"title": "T", "abstract": "A", "disease": "b", "target": "[]"}, "drug"),
+    ({"id": "1", "title": "T", "drug": "a", "conditions": []}, "disease"),
+    ({"id": "1", "drug": "a", "disease": "b"}, "abstract"),
+    ({"title": "T", "abstract": "A", "conditions": [{"span": "A", "type": "Age"}]}, "drug"),
+]
+
+
+@pytest.mark.parametrize(("row", "field"), LACKING)
+def test_a_first_row_that_lacks_a_field_is_told_that_field(
+    tmp_path: Path, row: dict[str, object], field: str
+) -> None:
+    bad, good = items(tmp_path, "a.jsonl", f"{json.dumps(row)}\n{json.dumps(FIELDS)}\n")
+    assert isinstance(good, Document)
+    assert re.search(rf"a\.jsonl:1: field {field} is missing", str(bad))
+    bad, good = items(tmp_path, "a.json", json.dumps([row, FIELDS]))
+    assert isinstance(good, Document)
+    assert re.search(rf"a\.json:1: field \[0\]\.{field} is missing", str(bad))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+@pytest.mark.parametrize("field", ["Drug", "Disease"])
+def test_a_table_without_a_column_is_one_error_and_no_text(tmp_path: Path, name: str, field: str) -> None:
+    row = {key: value for key, value in TABLE.items() if key != field}
+    with pytest.raises(FormatError, match=rf"{name}:1: there is no column {field.lower()} \(headings: "):
+        table(tmp_path, name, row, row)
+
+
+def test_a_table_names_all_columns_that_it_lacks(tmp_path: Path) -> None:
+    for heading, lacking in (
+        ("id,title,abstract,target\n", "drug and none disease"),
+        ("id,drug,disease\n", "abstract"),
+    ):
+        with pytest.raises(FormatError, match=f"there is no column {lacking} "):
+            items(tmp_path, "a.csv", f"{heading}1,2,3,4\n")
+
+
+def test_a_table_may_be_parted_by_semicolons(tmp_path: Path) -> None:
+    (found,) = items(tmp_path, "a.csv", "id;title;abstract;drug;disease\n1;T;A, B;zinc;colds\n")
+    assert isinstance(found, Document)
+    assert (found.id, found.text) == ("1", "T A, B")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+def test_a_repeated_id_costs_its_row_and_names_both_lines(tmp_path: Path, name: str) -> None:
+    row = {"id": "i1", "title": "T", "abstract": "A", "drug": "zinc", "disease": "colds"}
+    content = {
+        "a.jsonl": f"{json.dumps(row)}\n{json.dumps(row | {'id': 'i2'})}\n{json.dumps(row)}\n",
+        "a.json": f"[{json.dumps(row)},\n{json.dumps(row | {'id': 'i2'})},\n{json.dumps(row)}]",
+        "a.csv": "id,title,abstract,drug,disease\ni1,T,A,a,b\ni1,T,A,a,b\ni2,T,A,a,b\n",
+    }[name]
+    found = items(tmp_path, name, content)
+    assert [each.id for each in found if isinstance(each, Document)] == ["i1", "i2"]
+    (error,) = [each for each in found if isinstance(each, DataError)]
+    lines = (3, 2) if name == "a.csv" else (3, 1)
+    assert f"{name}:{lines[0]}: id i1 was already used at line {lines[1]} " in str(error)
+
+
+def test_a_nul_in_a_table_costs_its_row(tmp_path: Path) -> None:
+    rows = "title,abstract,drug,disease\nT,A\0,zinc,colds\nT,A,zinc,colds\n"
+    bad, good = items(tmp_path, "a.csv", rows)
+    assert isinstance(good, Document)
+    assert "a.csv:2: field abstract holds a NUL" in str(bad)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+def test_a_file_in_utf_16_says_so(tmp_path: Path, name: str) -> None:
+    text = "title,abstract,drug,disease\nT,A,a,b\n" if name == "a.csv" else json.dumps([FIELDS])
+    (tmp_path / name).write_text(text.removeprefix("[") if name == "a.jsonl" else text, encoding="utf-16")
+    with pytest.raises(
+        FormatError, match=rf"{name}: is in UTF-16, not in utf-8 \(convert it to UTF-8 first\)"
+    ):
+        list(read_inputs([tmp_path / name]))
+    if name == "a.json":
+        assert len(list(read_inputs([tmp_path / name], encoding="utf-16"))) == 1
+
+
 def test_headings_must_differ(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"a\.csv:1: the heading 'drug' occurs twice"):
         items(tmp_path, "a.csv", "drug,disease,title,drug\na,b,c,d\n")
@@ -313,6 +397,10 @@ def test_a_file_is_known_by_its_first_row_even_when_that_is_cut_off() -> None:
         '"text": "target":',
         "drug and disease, title\n",
         "Zinc, drug, disease\n",
+        "title, drug\n",
+        '{"id": "1", "text": "a", "drug": "x"}',
+        '{"id": "1", "title": "a", "abstract": "b"}',
+        '{"id": "1", "title": "a", "passages": [], "conditions": []}',
     ],
 )
 def test_other_files_stay_what_they_are(start: str) -> None:

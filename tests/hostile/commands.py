@@ -61,6 +61,7 @@ FILES: Mapping[str, str | bytes] = {
     "untitled.pubtator": "1\t0\t5\tDruga\tChemical\tC1\n",
     "packed.gz": b"\x1f\x8b\x08\0\0\0\0\0\0\0garbage",
     "part.parquet": b"PAR1garbagePAR1",
+    "no-drug.jsonl": '{"title": "T", "abstract": "A", "disease": "b", "target": "[]"}\n',
     "lonely.ann": "T1\tA 0 1\tx\n",
     "p.jsonl": PREDICTION + "\n",
     "odds.jsonl": json.dumps(ODDS) + "\n",

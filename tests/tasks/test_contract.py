@@ -9,7 +9,7 @@ from apothecary.documents import Argument, Concept, Document, Passage, Relation
 from apothecary.errors import UsageError
 from apothecary.messages import EngineInfo, Failure, Reply, Request
 from apothecary.tasks import catalog
-from apothecary.tasks.flow import Extraction, Job, ScoreOptions, Task
+from apothecary.tasks.flow import Extraction, Job, ScoreOptions, Task, check_score
 from tests.walking import walk
 
 TASKS = [catalog.load(name) for name in catalog.names()]
@@ -91,6 +91,13 @@ def test_no_documents_score_to_a_table(task: Task) -> None:
     score = task.score([], ScoreOptions(resamples=10))
     assert score["documents"] == 0
     assert all(isinstance(cell, str) for row in task.table(score) for cell in row)
+
+
+@EACH
+def test_an_unknown_setting_of_a_score_is_refused(task: Task) -> None:
+    check_score(task, ScoreOptions())
+    with pytest.raises(UsageError, match="no setting 'no_such_setting'"):
+        check_score(task, ScoreOptions(settings={"no_such_setting": 1}))
 
 
 def test_an_unknown_task_names_those_there_are() -> None:

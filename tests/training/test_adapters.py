@@ -17,15 +17,17 @@ from transformers import LlamaForCausalLM
 
 from apothecary import api
 from apothecary.cli import adapters
+from apothecary.engines.tuned import read_asked
 from apothecary.errors import UsageError, WeightsError
 from apothecary.runs.tuning import Development, figure_of
 from apothecary.training.adapter_files import (
     AdapterFile,
     merge_adapter,
     read_adapter,
-    summed,
     write_adapter,
 )
+from apothecary.training.adapter_form import AdapterForm
+from apothecary.training.adapter_sums import averaged, reduced, summed
 from apothecary.training.base_model import load_base
 from apothecary.training.chat_data import Tokens
 from apothecary.training.lora_settings import LoraSettings, TuneSettings
@@ -71,15 +73,39 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 def test_a_sum_adds_what_both_add_whatever_modules_they_change() -> None:
     first, second = random_adapter(1, [Q, DOWN]), random_adapter(2, [Q], rank=3)
-    both = summed(first, second)
+    both = summed([first, second])
     assert torch.allclose(delta(both, Q), delta(first, Q) + delta(second, Q), atol=1e-6)
     assert torch.allclose(delta(both, DOWN), delta(first, DOWN), atol=1e-6)
     assert {a.shape[0] for a, _ in both.modules.values()} == {5}
 
 
+def test_a_mean_adds_the_mean_of_the_changes_not_the_product_of_mean_halves() -> None:
+    first, second = random_adapter(1, [Q, DOWN]), random_adapter(2, [Q], rank=3)
+    mean = averaged([first, second])
+    assert torch.allclose(delta(mean, Q), (delta(first, Q) + delta(second, Q)) / 2, atol=1e-6)
+    assert torch.allclose(delta(mean, DOWN), delta(first, DOWN) / 2, atol=1e-6)
+
+
+def test_an_adapter_of_a_lower_rank_is_the_nearest_there_is() -> None:
+    both = summed([random_adapter(1, [Q]), random_adapter(2, [Q], rank=3)])
+    found, kept = reduced(both, 2)
+    left, values, right = torch.linalg.svd(delta(both, Q), full_matrices=False)
+    assert torch.allclose(delta(found, Q), left[:, :2] * values[:2] @ right[:2], atol=1e-5)
+    assert kept == pytest.approx(float(values[:2].square().sum() / values.square().sum()), abs=1e-5)
+    assert reduced(both, 9)[1] == pytest.approx(1)
+    with pytest.raises(UsageError, match="a rank of 0 is no rank"):
+        reduced(both, 0)
+
+
+def test_adapters_of_other_sizes_are_no_sum() -> None:
+    other = AdapterFile("base", 1.0, {Q: (torch.zeros(1, 3), torch.zeros(5, 1))})
+    with pytest.raises(WeightsError, match="q_proj differs in size"):
+        summed([random_adapter(1, [Q]), other])
+
+
 def test_peft_runs_a_sum_as_the_two_adapters_together(model: Path, tmp_path: Path) -> None:
     first, second = random_adapter(1, [Q, DOWN]), random_adapter(2, [Q], rank=3)
-    write_adapter(summed(first, second), tmp_path / "sum")
+    write_adapter(summed([first, second]), tmp_path / "sum")
     adapted = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(model), str(tmp_path / "sum"))
     plain = LlamaForCausalLM.from_pretrained(model)
     with torch.no_grad():
@@ -126,6 +152,8 @@ def test_export_takes_the_model_from_the_adapter(model: Path, tmp_path: Path) ->
     adapters.export(folder, tmp_path / "a.gguf", str(model))
     assert (tmp_path / "a.gguf").read_bytes()[:4] == b"GGUF"
     adapters.export(folder, tmp_path / "twice", str(model), [folder])
+    adapters.export(folder, tmp_path / "mean.gguf", str(model), [folder], mean=True, rank=1, half=True)
+    assert (tmp_path / "mean.gguf").stat().st_size < (tmp_path / "a.gguf").stat().st_size
     once, twice = read_adapter(folder), read_adapter(tmp_path / "twice")
     assert torch.allclose(delta(twice, Q), 2 * delta(once, Q), atol=1e-5)
     with pytest.raises(UsageError, match="is there already"):
@@ -206,3 +234,18 @@ def test_the_commands_are_there() -> None:
         "merge",
     }
     assert isinstance(adapters.app, typer.Typer)
+
+
+def test_forms_that_contradict_each_other_are_refused(model: Path, tmp_path: Path) -> None:
+    folder = tiny_adapter(model, tmp_path / "adapter")
+    with pytest.raises(UsageError, match="only GGUF is written in float16"):
+        api.export_adapter(folder, tmp_path / "half", model=str(model), form=AdapterForm(half=True))
+    with pytest.raises(UsageError, match="roles are dropped from one adapter alone"):
+        api.export_adapter(folder, tmp_path / "x", form=AdapterForm(drop_roles=True, rank=2))
+
+
+def test_a_merged_model_keeps_how_its_adapter_wants_to_be_asked(model: Path, tmp_path: Path) -> None:
+    folder = tiny_adapter(model, tmp_path / "adapter")
+    (folder / "asked.json").write_text('{"settings": {"combinations": {"prompt": "brief"}}}')
+    api.merge_adapter(folder, tmp_path / "whole", model=str(model))
+    assert read_asked(tmp_path / "whole").settings == {"combinations": {"prompt": "brief"}}

@@ -50,6 +50,15 @@ def test_names_scale_and_values_are_those_of_llama_cpp(tmp_path: Path) -> None:
     assert torch.equal(tensors["blk.1.attn_v.weight.lora_b"], b)
 
 
+def test_half_precision_halves_the_file_and_keeps_the_values(tmp_path: Path) -> None:
+    adapter = random_adapter(config_folder(tmp_path / "model"))
+    write_gguf_lora(adapter, adapter.base, tmp_path / "a.gguf", half=True)
+    tensors = {each.name: torch.tensor(each.data) for each in gguf.GGUFReader(tmp_path / "a.gguf").tensors}
+    found = tensors["blk.1.attn_v.weight.lora_a"]
+    assert found.dtype == torch.float16
+    assert torch.allclose(found.float(), adapter.modules["model.layers.1.self_attn.v_proj"][0], rtol=1e-3)
+
+
 def test_rows_of_queries_and_keys_are_interleaved_and_no_others(tmp_path: Path) -> None:
     adapter = random_adapter(config_folder(tmp_path / "model"))
     write_gguf_lora(adapter, adapter.base, tmp_path / "a.gguf")

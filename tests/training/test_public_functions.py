@@ -66,7 +66,7 @@ def test_an_adapter_is_exported_as_gguf_or_as_a_sum(folder: Path, tmp_path: Path
     adapter, model = tiny_adapter(folder / "model", tmp_path / "adapter"), str(folder / "model")
     api.export_adapter(adapter, tmp_path / "new" / "a.gguf", model=model)
     assert (tmp_path / "new/a.gguf").read_bytes()[:4] == b"GGUF"
-    engine = api.export_adapter(adapter, tmp_path / "sum", model=model, add=[adapter])
+    engine = api.export_adapter(adapter, tmp_path / "sum", model=model, form=api.AdapterForm((adapter,)))
     assert engine == f"hf:{model}+{tmp_path}/sum"
     with pytest.raises(UsageError, match="is there already"):
         api.export_adapter(adapter, tmp_path / "sum", model=model)

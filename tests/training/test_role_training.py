@@ -108,7 +108,7 @@ def test_an_adapter_with_roles_is_merged_with_them_or_exported_without_when_aske
     assert (tmp_path / "whole/role_tables.safetensors").exists()
     with pytest.raises(WeightsError, match="is role-conditioned"):
         api.export_adapter(tuned.adapter, tmp_path / "plain")
-    engine = api.export_adapter(tuned.adapter, tmp_path / "plain", drop_roles=True)
+    engine = api.export_adapter(tuned.adapter, tmp_path / "plain", form=api.AdapterForm(drop_roles=True))
     assert engine == f"hf:{folder}/model+{tmp_path}/plain"
     assert read_adapter(tmp_path / "plain").modules
 

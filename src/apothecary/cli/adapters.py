@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from apothecary.training.adapter_form import AdapterForm
+
 __all__ = ["app", "export", "merge"]
 
 app = typer.Typer(help="Adapters: merge into weights, export as GGUF or safetensors.", rich_markup_mode=None)
@@ -39,12 +41,18 @@ def export(
     add: Annotated[
         list[Path] | None, typer.Option("--add", help="Add this adapter of the same model; may be repeated.")
     ] = None,
+    mean: Annotated[bool, typer.Option("--mean", help="Write the mean of them instead of the sum.")] = False,
+    rank: Annotated[
+        int | None, typer.Option("--rank", min=1, help="Write the nearest adapter of this rank.")
+    ] = None,
+    half: Annotated[bool, typer.Option("--half", help="Write GGUF in float16 [default: float32].")] = False,
     drop_roles: Annotated[
         bool, typer.Option("--drop-roles", help="Write a role-conditioned adapter without its role part.")
     ] = False,
 ) -> None:
-    """Write an adapter as GGUF or, in the layout of PEFT, as safetensors; sums of adapters too."""
+    """Write an adapter as GGUF or, in the layout of PEFT, as safetensors; several of them as one, too."""
     from apothecary import api
 
-    engine = api.export_adapter(adapter, out, model=model, add=add or (), drop_roles=drop_roles)
+    form = AdapterForm(tuple(add or ()), mean, rank, half, drop_roles)
+    engine = api.export_adapter(adapter, out, model=model, form=form)
     print(f"use it: --engine {engine}")

@@ -25,10 +25,12 @@ from apothecary.cli import (
     models,
     scenarios,
     score,
+    stats,
     traces,
     train,
     train_grpo,
     train_sft,
+    visits,
 )
 from apothecary.errors import ApothecaryError, BudgetExhausted, UsageError
 
@@ -43,6 +45,7 @@ app = typer.Typer(
 app.command("extract")(extract.extract)
 app.command("fetch")(fetch.fetch)
 app.command("score")(score.score)
+app.command("stats")(stats.stats)
 app.command("fit")(fit.fit)
 scenarios.app.command("ablate")(ablate.ablate)
 app.add_typer(scenarios.app, name="scenarios")
@@ -52,6 +55,7 @@ train.app.command("sft")(train_sft.train_sft)
 train.app.command("grpo")(train_grpo.train_grpo)
 app.add_typer(train.app, name="train")
 app.add_typer(adapters.app, name="adapters")
+app.add_typer(visits.app, name="visits")
 
 
 def _version(asked: bool) -> None:

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from apothecary.cli.options import Encoding, Json, Seed
+from apothecary.cli.options import Encoding, Json, Seed, read_settings
 from apothecary.errors import UsageError
 
 __all__ = ["score"]
 
 
 def score(
-    task: Annotated[str, typer.Argument(help="mentions, relations or combinations.")],
-    gold: Annotated[Path, typer.Option(help="Annotated documents.")],
+    task: Annotated[str, typer.Argument(help="mentions, relations, combinations, conditions or medication.")],
+    gold: Annotated[Path, typer.Option(help="Annotated documents, or visits with lists.")],
     predictions: Annotated[
         Path,
         typer.Option(help="A predictions.jsonl; or relations found elsewhere: a table, PubTator or BioC."),
     ],
     against: Annotated[
         Path | None,
-        typer.Option(help="Other predictions for the same documents, to compare with (relations)."),
+        typer.Option(help="Other predictions for the same documents, to compare with (not for mentions)."),
+    ] = None,
+    interactions: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which drugs interact: CSV drug_a,drug_b[,severity,source], CRESCENDDI or the merged set "
+            "(medication); may be repeated.",
+            metavar="FILE",
+        ),
     ] = None,
     broader: Annotated[
         str, typer.Option(help="Predictions with a side flagged broader: keep or drop.", metavar="keep|drop")
@@ -33,26 +42,39 @@ def score(
         bool,
         typer.Option("--excuse-broader", help="Do not count wrong predictions with a side flagged broader."),
     ] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="One setting of the score (conditions: threshold, whole_words, fold); may be repeated.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
     errors: Annotated[bool, typer.Option("--errors", help="List every error (with --json).")] = False,
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples over documents.")] = 1000,
     seed: Seed = 0,
     encoding: Encoding = "utf-8",
     as_json: Json = False,
 ) -> None:
-    """Score predictions against gold documents, with 95 % bootstrap intervals over documents."""
+    """Score predictions against gold documents, with 95 % bootstrap intervals over documents or patients."""
     from apothecary import api
     from apothecary.cli.tables import print_table
     from apothecary.tasks import catalog
     from apothecary.tasks.flow import ScoreOptions
+    from apothecary.tasks.rows import load_rows
 
     if broader not in ("keep", "drop"):
         raise UsageError(f"'{broader}' is neither keep nor drop", where="--broader")
+    settings = read_settings(None, assignments, task) | (
+        {"interactions": interactions} if interactions else {}
+    )
     options = ScoreOptions(
         broader="drop" if broader == "drop" else "keep",
         excuse_broader=excuse_broader,
         resamples=resamples,
         seed=seed,
         list_errors=errors,
+        settings=settings,
     )
     compared: dict[str, object] = {}
     if against is not None:
@@ -61,25 +83,33 @@ def score(
         )
         compared["against"] = api.score(task, gold, against, options=options, encoding=encoding)
     result = api.score(task, gold, predictions, options=options, encoding=encoding) | compared
+    warnings = result.get("warnings")
+    for warning in warnings if isinstance(warnings, list) else []:
+        print(f"warning: {warning}", file=sys.stderr)
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
-    chosen = catalog.load(task)
-    print_table(chosen.table(result), title=f"{task}: {result['documents']} documents")
+    chosen = load_rows(task) or catalog.load(task)
+    unit = "visits" if "visits" in result else "documents"
+    print_table(chosen.table(result), title=f"{task}: {result[unit]} {unit}")
     if against is not None:
         print_table(chosen.table(_mapping(result["against"])), title=f"against: {against}")
-        print_table(
-            _differences(_mapping(result["difference"])), title=f"F1 of {predictions} less that of {against}"
+        less = (
+            f"{predictions} less {against}"
+            if unit == "visits"
+            else f"F1 of {predictions} less that of {against}"
         )
+        print_table(_differences(_mapping(result["difference"])), title=less)
 
 
 def _differences(found: Mapping[str, object]) -> list[list[str]]:
-    """A row for each evaluator: the difference of F1 in per cent points, its interval, and p."""
+    """A row for each evaluator or figure: the difference times 100, its interval, and p."""
     rows = [["", "difference", "95 % interval", "p"]]
     for name, difference in found.items():
-        f1 = _mapping(_mapping(difference)["f1"])
-        low, value, high = (f"{100 * _number(f1[key]):+.1f}" for key in ("low", "value", "high"))
-        rows.append([name, value, f"{low} to {high}", f"{_number(_mapping(difference)['p']):.3f}"])
+        row = _mapping(difference)
+        bounds = _mapping(row.get("f1", row.get("difference")))
+        low, value, high = (f"{100 * _number(bounds[key]):+.1f}" for key in ("low", "value", "high"))
+        rows.append([name, value, f"{low} to {high}", f"{_number(row['p']):.3f}"])
     return rows
 
 

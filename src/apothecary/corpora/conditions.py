@@ -7,22 +7,33 @@ Relations". The files are not passed on here; users bring their own (`formats.co
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from apothecary.corpora.corpus import Corpus, split_file
-from apothecary.documents import Document
+from apothecary.corpora.counting import count_name, words
+from apothecary.documents import Condition, Document
 from apothecary.errors import DataError, UsageError
 from apothecary.formats import condition_rows
-from apothecary.formats.condition_text import document_key
+from apothecary.formats.condition_text import How, document_key, place_of
 
-__all__ = ["CORPUS", "ConditionStats", "abstract_of", "folds", "identities", "split", "stats", "words"]
+__all__ = [
+    "CORPUS",
+    "ConditionStats",
+    "ConditionTally",
+    "abstract_of",
+    "folds",
+    "identities",
+    "is_instance",
+    "split",
+    "stats",
+]
 
 _SPLITS = {"train": "train.json", "dev": "val.json", "test": "test.json"}
-_WORD = re.compile(r"\w+|[^\w\s]")
+_HOWS = (*get_args(How), "none")
 
 
 @dataclass(frozen=True)
@@ -30,19 +41,20 @@ class ConditionStats:
     """Counts of a set of instances; means and shares are None where there is nothing to divide by.
 
     `pairs` are instances, of which `annotated` say which conditions there are; what follows counts these
-    alone. `unread` hold a target that is still text. Spans that stand nowhere in their text (`unlocated`)
-    count like the others; `by_alignment` says how the others were found.
+    alone. `unread` hold a target that is still text, `mended` one that could be read in part or after mending
+    (attribute "mended"). `by_how` says how the spans were found in their text: ``exact``, ``spaces`` (equal
+    but for blanks), ``case`` (but for case and blanks), ``none``.
     """
 
     abstracts: int
     pairs: int
     annotated: int
     unread: int
+    mended: int
     empty: int
     spans: int
-    unlocated: int
     by_type: Mapping[str, int]
-    by_alignment: Mapping[str, int]
+    by_how: Mapping[str, int]
     mean_tokens: float | None
 
     @property
@@ -67,6 +79,7 @@ class ConditionStats:
             "pairs": self.pairs,
             "annotated": self.annotated,
             "unread": self.unread,
+            "mended": self.mended,
             "mean_tokens": self.mean_tokens,
             "spans": self.spans,
             "spans_per_pair": self.spans_per_pair,
@@ -74,43 +87,101 @@ class ConditionStats:
             "by_type": dict(self.by_type),
             "empty": self.empty,
             "empty_share": self.empty_share,
-            "unlocated": self.unlocated,
-            "by_alignment": dict(self.by_alignment),
+            "by_how": dict(self.by_how),
         }
 
 
-def words(text: str) -> int:
-    """The length of a text in tokens: runs of letters, digits and underscores, and single other characters.
+class ConditionTally:
+    """Counts instances one by one. Of an abstract it holds no more than what it is known by."""
 
-    Which tokens the published table counts is not known; a model's own can be counted instead.
-    """
-    return sum(1 for _ in _WORD.finditer(text))
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._types: Counter[str] = Counter()
+        self._hows: Counter[str] = Counter(dict.fromkeys(_HOWS, 0))
+        self._abstracts = _Abstracts()
+
+    def add(self, document: Document, tokens: int) -> None:
+        """Count an instance, as `stats` does; `tokens` is the length of its text."""
+        attributes = document.attributes
+        self._abstracts.add(attributes.get("pmid", ""), document_key("", document.text), tokens)
+        self._counts["pairs"] += 1
+        if attributes.get("annotated") != "true":
+            return
+        if "target" in attributes:
+            self._counts["unread"] += 1
+            return
+        self._counts["annotated"] += 1
+        self._counts["mended"] += attributes.get("mended") == "true"
+        self._counts["empty"] += not (document.conditions or document.unlocated)
+        for condition in document.conditions:
+            count_name(self._types, condition.type)
+            self._hows[_how(condition, document.text)] += 1
+        for lost in document.unlocated:
+            count_name(self._types, lost.type)
+            self._hows["none"] += 1
+
+    def result(self) -> ConditionStats:
+        """The counts so far."""
+        counts, abstracts = self._counts, self._abstracts
+        return ConditionStats(
+            abstracts=abstracts.count,
+            pairs=counts["pairs"],
+            annotated=counts["annotated"],
+            unread=counts["unread"],
+            mended=counts["mended"],
+            empty=counts["empty"],
+            spans=self._types.total(),
+            by_type=dict(self._types.most_common()),
+            by_how=dict(self._hows),
+            mean_tokens=abstracts.tokens / abstracts.count if abstracts.count else None,
+        )
+
+
+class _Abstracts:
+    """Different abstracts and the sum of their tokens, told apart as `_keys` tells them."""
+
+    def __init__(self) -> None:
+        self._pmids: set[str] = set()
+        self._digests: set[str] = set()
+        self._nameless: dict[str, int] = {}
+        self._tokens = 0
+
+    def add(self, pmid: str, digest: str, tokens: int) -> None:
+        """One text; the first one of an abstract counts."""
+        if pmid:
+            self._tokens += 0 if pmid in self._pmids else tokens
+            self._pmids.add(pmid)
+            self._digests.add(digest)
+            self._nameless.pop(digest, None)
+        elif digest not in self._digests:
+            self._nameless.setdefault(digest, tokens)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._pmids) + len(self._nameless)
+
+    @property
+    def tokens(self) -> int:
+        """How long they are together."""
+        return self._tokens + sum(self._nameless.values())
+
+
+def is_instance(document: Document) -> bool:
+    """Does the document stand for one instance?"""
+    return document.attributes.get("corpus") == condition_rows.CORPUS
 
 
 def stats(documents: Iterable[Document], *, tokens: Callable[[str], int] = words) -> ConditionStats:
     """Count instances, as documents of `formats.condition_rows` whose targets have been read.
 
-    Types are counted as they are spelled. Text is counted once for each abstract, in `tokens`.
+    Types are counted as they are spelled. Text is counted once for each abstract, in `tokens`: which ones the
+    published table counts is not known, and a model's own can be given.
     """
-    every = list(documents)
-    texts = {key: document.text for key, document in zip(_keys(every), every, strict=True)}
-    said = [document for document in every if document.attributes.get("annotated") == "true"]
-    read = [document for document in said if "target" not in document.attributes]
-    located = [condition for document in read for condition in document.conditions]
-    lost = [each for document in read for each in document.unlocated]
-    types = Counter([each.type for each in located] + [each.type for each in lost])
-    return ConditionStats(
-        abstracts=len(texts),
-        pairs=len(every),
-        annotated=len(read),
-        unread=len(said) - len(read),
-        empty=sum(not (document.conditions or document.unlocated) for document in read),
-        spans=len(located) + len(lost),
-        unlocated=len(lost),
-        by_type=dict(types.most_common()),
-        by_alignment=dict(Counter(str(condition.alignment) for condition in located).most_common()),
-        mean_tokens=sum(map(tokens, texts.values())) / len(texts) if texts else None,
-    )
+    tally = ConditionTally()
+    for document in documents:
+        tally.add(document, tokens(document.text))
+    return tally.result()
 
 
 def abstract_of(document: Document) -> str:
@@ -161,6 +232,14 @@ def folds(documents: Sequence[Document], count: int, *, seed: int = 0) -> tuple[
     for document, key in zip(documents, keys, strict=True):
         parts[ranks[key] % count].append(document)
     return parts
+
+
+def _how(condition: Condition, text: str) -> str:
+    """How its span is found in the text."""
+    if condition.alignment == "exact":
+        return "exact"
+    place = place_of(condition.text, text)
+    return place.how if place else "none"
 
 
 def _keys(documents: Sequence[Document]) -> list[str]:

@@ -11,35 +11,35 @@ Differences from the engine of llama.cpp:
 3. Options that begin with the same token are scored to their end instead of refused.
 4. What the choices of one call share at their beginning is read once; what other requests share is not.
 5. Models that can think before they answer are told not to.
+6. Role-conditioned adapters are read with the roles of a request; other models pass over these.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import inspect
-import re
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from apothecary.engines.cores import free_cores
-from apothecary.engines.hf_adapters import INSTALL, ROLE_TABLES, check_adapter, faults, merged, reason_of
-from apothecary.engines.hf_constraints import Beginning, Codes, Row, Vocabulary, Writer, score, write
+from apothecary.engines.hf_adapters import check_adapter, merged, reason_of
+from apothecary.engines.hf_constraints import Codes, Prompt, Row, Vocabulary, Writer
+from apothecary.engines.hf_passes import Beginning, score, write
+from apothecary.engines.hf_roles import INSTALL, OpenRoles, RoleReader, open_reader
+from apothecary.engines.hf_weights import digest_of, find_folder, has_tables, load
 from apothecary.engines.tuned import read_asked
-from apothecary.engines.weights import resolve
-from apothecary.errors import ContextOverflow, EngineError, ModelMissing, WeightsError
+from apothecary.errors import ApothecaryError, ContextOverflow, EngineError
 from apothecary.messages import (
     Choices,
     Done,
     EngineInfo,
     Failure,
-    Message,
     Outcome,
     Reply,
     Request,
@@ -48,35 +48,38 @@ from apothecary.messages import (
 )
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["HuggingFace", "open_hf"]
+__all__ = ["HfOptions", "HuggingFace", "open_hf"]
 
 SHOWN_OF_A_REASON = 60
-WANTED = "give a folder with config.json, *.safetensors and tokenizer.json"
-NEEDED_TO_RUN = {"attention_mask", "logits_to_keep", "past_key_values", "position_ids"}
-"""What the forward pass of a model must take for rows of different lengths to be read side by side."""
-# Everything that can change a reply; a repository may hold the same weights in other forms, too.
-_PARTS = (".json", ".jinja", ".model", ".safetensors", ".txt")
-_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+UNASKED = "reads roles, and a request without them as if no token had one: ask with them (--set roles=lemma)"
+
+
+@dataclass(frozen=True)
+class HfOptions:
+    """How a model is run.
+
+    Prompt and reply together have at most `context` tokens, fewer where the model knows fewer positions;
+    `batch` requests are answered side by side. `seed` is added to that of a request. `roles` opens
+    role-conditioned adapters; None refuses them.
+    """
+
+    threads: int | None = None
+    context: int = 4096
+    batch: int = 8
+    seed: int = 0
+    roles: OpenRoles | None = None
 
 
 def open_hf(
-    path_or_name: str,
-    *,
-    name: str,
-    adapter: Path | None = None,
-    threads: int | None = None,
-    context: int = 4096,
-    batch: int = 8,
-    seed: int = 0,
+    path_or_name: str, *, name: str, adapter: Path | None = None, options: HfOptions = HfOptions()
 ) -> HuggingFace:
-    """Load a folder, or a model of the Hugging Face Hub by its name, with a PEFT adapter merged into it.
+    """Load a folder, or a model of the Hugging Face Hub by its name, with a PEFT adapter.
 
-    Prompt and reply together have at most `context` tokens, fewer where the model knows fewer positions.
-    Raises ModelMissing for what is neither here nor to be had, WeightsError for a folder that does not
-    load, EngineError without the extra and for an adapter that does not fit.
+    The adapter is merged into the weights, unless it is role-conditioned. Raises ModelMissing for what is
+    neither here nor to be had, WeightsError for a folder that does not load, EngineError without the extra,
+    for an adapter that does not fit, and for roles that nobody gives.
     """
     try:
         import llguidance  # noqa: F401 - told apart here from what is wrong with a model
@@ -86,120 +89,46 @@ def open_hf(
         raise EngineError("the engine 'hf' is not installed", hint=INSTALL) from error
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    folder = _folder(path_or_name)
-    if adapter is not None:
-        check_adapter(adapter)
-    asked = read_asked(adapter)
+    folder = find_folder(path_or_name)
+    tables, conditioned = has_tables(folder), adapter is not None and check_adapter(adapter)
+    if tables and conditioned:
+        raise EngineError("the model reads roles already", where=str(adapter), hint="take its original")
+    reads = folder if tables else adapter if conditioned else None
+    reader = open_reader(options.roles, reads) if reads else None
+    asked = read_asked(adapter or folder)
     with warnings.catch_warnings(action="ignore"):
-        tokenizer, model = _load(folder)
+        tokenizer, model = load(folder, reader if tables else None)
         if adapter is not None:
-            model = merged(model, adapter)
+            model = reader.adapted(model, adapter) if reader and conditioned else merged(model, adapter)
     vocabulary = Vocabulary(tokenizer, model.generation_config.eos_token_id, where=str(folder))
     model.train(False)
-    torch.set_num_threads(threads or free_cores())
-    held = min(context, model.config.get_text_config().max_position_embeddings)
+    torch.set_num_threads(options.threads or free_cores())
+    held = min(options.context, model.config.get_text_config().max_position_embeddings)
     number, device = str(model.dtype).removeprefix("torch."), model.device.type
     versions = " ".join(f"{one} {importlib.metadata.version(one)}" for one in ("torch", "transformers"))
-    settings = f"{_digest(folder)} {versions} {number} on {device} context {held}"
-    settings += f" seed {seed}" if seed else ""
+    settings = f"{digest_of(folder)} {versions} {number} on {device} context {held}"
+    settings += f" seed {options.seed}" if options.seed else ""
     rounded = f"computes in {number}: a reply may differ a little with what else is asked at the same time"
+    told = any("roles" in own for own in asked.settings.values())
     info = EngineInfo(
         name=name,
         digest=hashlib.sha256(settings.encode()).hexdigest(),
-        adapter_digest=_digest(adapter) if adapter is not None else "",
+        adapter_digest=digest_of(adapter) if adapter is not None else "",
         steps=asked.steps,
-        notes=() if number == "float32" else (rounded,),
+        notes=(*([rounded] if number != "float32" else []), *([UNASKED] if reader and not told else [])),
         tuned=asked.settings,
     )
-    return HuggingFace(model, tokenizer, vocabulary, info, context=held, batch=max(1, batch), seed=seed)
-
-
-def _folder(path_or_name: str) -> Path:
-    """The folder of a model, fetched from the Hub when it is neither a folder nor in the Hub's cache."""
-    from httpx2 import HTTPError
-    from huggingface_hub import snapshot_download
-
-    folder = Path(path_or_name)
-    try:
-        if not folder.exists() and _HUB_NAME.fullmatch(path_or_name):
-            wanted = [f"*{ending}" for ending in _PARTS]
-            unwanted = ["*/*", "consolidated*"]
-            folder = Path(snapshot_download(path_or_name, allow_patterns=wanted, ignore_patterns=unwanted))
-        files = {path.name for path in folder.iterdir()}
-    except (HTTPError, OSError, ValueError) as error:
-        message = f"is no folder here and cannot be had from the Hugging Face Hub: {reason_of(error)}"
-        raise ModelMissing(message, where=path_or_name, hint=WANTED) from error
-    if ROLE_TABLES in files:
-        raise WeightsError("reads roles, which this engine does not give", where=str(folder))
-    if "adapter_config.json" in files:
-        raise WeightsError("is an adapter, no model", where=str(folder), hint="write hf:MODEL+ADAPTER")
-    if "config.json" not in files or not any(name.endswith(".safetensors") for name in files):
-        # Other forms of weights can run code.
-        raise WeightsError("holds no model", where=str(folder), hint=WANTED)
-    return folder
-
-
-def _load(folder: Path) -> tuple[PreTrainedTokenizerFast, PreTrainedModel]:
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
-    where = str(folder)
-    try:
-        config = AutoConfig.from_pretrained(where, trust_remote_code=False, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=True)
-        loaded = AutoModelForCausalLM.from_pretrained(
-            where,
-            dtype=_number_type(config.dtype),
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-        model, found = cast("tuple[PreTrainedModel, Mapping[str, set[str]]]", loaded)
-        positions = model.config.get_text_config().max_position_embeddings
-    except faults() as error:
-        # The library's own words on this send the reader to a report that is not shown.
-        sizes = "ignore_mismatched_sizes" in str(error)
-        reason = "its tensors have other sizes than config.json says" if sizes else reason_of(error)
-        raise WeightsError(f"does not load: {reason}", where=where) from error
-    if found["missing_keys"]:
-        missing = sorted(found["missing_keys"])
-        raise WeightsError(f"lacks {len(missing)} tensors, among them {missing[0]}", where=where)
-    if len(tokenizer) > model.config.get_text_config().vocab_size:
-        raise WeightsError("has a tokenizer with more tokens than the model", where=where)
-    if not isinstance(positions, int) or NEEDED_TO_RUN - set(inspect.signature(model.forward).parameters):
-        raise EngineError(f"a model of the kind {config.model_type} cannot be run", where=where)
-    if not tokenizer.chat_template:
-        hint = "take a model that was tuned to follow instructions, or add its chat_template.jinja"
-        raise WeightsError("has no chat template", where=where, hint=hint)
-    if torch.cuda.is_available():
-        torch.nn.Module.cuda(model)
-    return cast("PreTrainedTokenizerFast", tokenizer), model
-
-
-def _number_type(stored: torch.dtype | None) -> torch.dtype:
-    """In what to compute with weights: see the docstring of the module."""
-    import torch
-
-    quick = torch.cuda.is_available() or (
-        stored == torch.bfloat16 and torch.cpu.get_capabilities().get("avx512_bf16", False)
-    )
-    return torch.bfloat16 if quick else torch.float32
-
-
-def _digest(folder: Path) -> str:
-    files = sorted(path for path in folder.iterdir() if path.suffix in _PARTS and path.is_file())
-    text = "\n".join(f"{path.name} {resolve(str(path)).digest}" for path in files)
-    return hashlib.sha256(text.encode()).hexdigest()
+    running = replace(options, context=held, batch=max(1, options.batch))
+    return HuggingFace(model, tokenizer, vocabulary, info, running, reader)
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request that fits the context: its prompt as tokens, what its reply begins with, how to answer it."""
+    """A request that fits the context: its prompt, what its reply begins with, how to answer it."""
 
     place: int
     request: Request
-    prompt: tuple[int, ...]
+    prompt: Prompt
     begun: str
     work: Codes | Writer
 
@@ -218,18 +147,15 @@ class HuggingFace:
         tokenizer: PreTrainedTokenizerFast,
         vocabulary: Vocabulary,
         info: EngineInfo,
-        *,
-        context: int,
-        batch: int,
-        seed: int,
+        options: HfOptions,
+        reader: RoleReader | None = None,
     ) -> None:
         self._model: PreTrainedModel | None = model
         self._tokenizer = tokenizer
         self._vocabulary = vocabulary
         self._info = info
-        self._context = context
-        self._batch = batch
-        self._seed = seed
+        self._options = options
+        self._reader = reader
         self._lock = threading.Lock()
 
     @property
@@ -254,22 +180,22 @@ class HuggingFace:
             for place, request in enumerate(requests):
                 try:
                     asked.append(self._read(place, request))
-                except EngineError as fault:
+                except ApothecaryError as fault:
                     tell(place, Failure(type(fault).__name__, str(fault)))
             # The longest first: what does not fit the memory shows at once.
-            asked.sort(key=lambda one: -len(one.prompt))
+            asked.sort(key=lambda one: -len(one.prompt.tokens))
             writing = [one for one in asked if isinstance(one.work, Writer)]
             self._in_batches(writing, partial(_write, self._model), tell)
             choosing = [one for one in asked if isinstance(one.work, Codes)]
             beginning = Beginning(self._model, [row for one in choosing for row in one.rows])
-            self._in_batches(choosing, partial(_choose, self._model, self._batch, beginning), tell)
+            self._in_batches(choosing, partial(_choose, self._model, self._options.batch, beginning), tell)
         return [outcomes[place] for place in range(len(requests))]
 
     def _in_batches(
         self, asked: Sequence[_Asked], answer: Callable[[Sequence[_Asked]], list[Outcome]], tell: Done
     ) -> None:
-        for start in range(0, len(asked), self._batch):
-            batch = asked[start : start + self._batch]
+        for start in range(0, len(asked), self._options.batch):
+            batch = asked[start : start + self._options.batch]
             started = time.perf_counter()
             try:
                 outcomes = answer(batch)
@@ -284,41 +210,53 @@ class HuggingFace:
                 tell(one.place, outcome)
 
     def _read(self, place: int, request: Request) -> _Asked:
-        """Raises ContextOverflow, and EngineError for what cannot be asked."""
-        prompt, begun = self._prompt(request.messages)
-        needed, held = len(prompt), self._context
+        """Raises ContextOverflow, and ApothecaryError for what cannot be asked."""
+        prompt, begun = self._prompt(request)
+        needed, held = len(prompt.tokens), self._options.context
         work: Codes | Writer
         if isinstance(request.constraint, Choices):
             work = self._vocabulary.codes(request.constraint.options)
             needed += max(len(own) for own in work.tokens) - 1 if work.whole else 0
         else:
             room = min(request.decoding.max_new_tokens, held - needed)
-            decoding = replace(request.decoding, max_new_tokens=room, seed=request.decoding.seed + self._seed)
+            decoding = replace(
+                request.decoding, max_new_tokens=room, seed=request.decoding.seed + self._options.seed
+            )
             work = Writer(self._vocabulary, request.constraint, decoding)
         if needed >= held:
             message = f"the prompt needs {needed} tokens, the context holds {held}"
             raise ContextOverflow(message, hint="--set window=... makes it shorter")
         return _Asked(place, request, prompt, begun, work)
 
-    def _prompt(self, messages: Sequence[Message]) -> tuple[tuple[int, ...], str]:
-        """Tokens, and the beginning of the reply: what a last message of the assistant says."""
+    def _prompt(self, request: Request) -> tuple[Prompt, str]:
+        """The prompt, and the beginning of the reply: what a last message of the assistant says."""
+        contents = [message.content for message in request.messages]
+        begins = bool(request.messages) and request.messages[-1].role == "assistant"
+        render = partial(self._rendered, [message.role for message in request.messages], begins)
+        tokens = self._tokenizer.encode(render(contents), add_special_tokens=False)
+        roles: tuple[int, ...] = ()
+        if self._reader is not None:
+            roles = self._reader.roles(self._tokenizer, render, contents, request.roles)
+        return Prompt(tuple(tokens), roles), contents[-1] if begins else ""
+
+    def _rendered(self, speakers: Sequence[str], begins: bool, contents: Sequence[str]) -> str:
+        """The messages by the chat template; of a reply that `begins`, the beginning as it is."""
         import jinja2
 
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        begun = turns.pop()["content"] if turns and turns[-1]["role"] == "assistant" else ""
+        pairs = list(zip(speakers, contents, strict=True))
+        turns = [{"role": role, "content": content} for role, content in pairs[: len(pairs) - begins]]
+        begun = contents[-1] if begins else ""
         try:
             text = self._tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=True, enable_thinking=False
             )
-            whole = f"{text}{begun}".encode().decode()
-            tokens = self._tokenizer.encode(whole, add_special_tokens=False)
+            return f"{text}{begun}".encode().decode()
         except UnicodeError as error:
             raise EngineError("the messages hold half a surrogate pair, which is no text") from error
         except (jinja2.TemplateError, LookupError, TypeError, ValueError) as error:
             # The reason may quote the prompt: only its beginning is kept.
             reason = reason_of(error)[:SHOWN_OF_A_REASON]
             raise EngineError(f"the chat template refuses the messages: {reason}") from error
-        return tuple(tokens), begun
 
     def close(self) -> None:
         """Let the model go."""
@@ -332,7 +270,7 @@ def _write(model: PreTrainedModel, batch: Sequence[_Asked]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for one, writer in zip(batch, writers, strict=True):
         text = writer.text if one.request.constraint else one.begun + writer.text
-        usage = Usage(len(one.prompt), 0, writer.written)
+        usage = Usage(len(one.prompt.tokens), 0, writer.written)
         reply = Reply(text, usage=usage, finish=writer.finish or "length")
         outcomes.append(Failure(EngineError.__name__, writer.fault) if writer.fault else reply)
     return outcomes
@@ -349,7 +287,8 @@ def _choose(
             logprobs = one.work.logprobs([next(found) for _ in one.rows])
             best = max(one.work.options, key=logprobs.__getitem__)
             written = len(one.work.tokens[one.work.options.index(best)])
-            usage = Usage(len(one.prompt), len(beginning.tokens) if was_read or place else 0, written)
+            cached = len(beginning.tokens) if was_read or place else 0
+            usage = Usage(len(one.prompt.tokens), cached, written)
             told = logprobs if one.request.want_logprobs else None
             outcomes.append(Reply(best, logprobs=told, usage=usage))
     return outcomes

@@ -6,21 +6,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from apothecary.engines.hf_roles import INSTALL
 from apothecary.errors import EngineError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["INSTALL", "ROLE_TABLES", "check_adapter", "faults", "merged", "reason_of"]
+__all__ = ["check_adapter", "faults", "merged", "reason_of"]
 
-INSTALL = "pip install 'apothecary[train]'"
-ROLE_TABLES = "role_tables.safetensors"
-"""What stands beside a model that needs to know roles (`adapters.role_merge`)."""
 SHOWN_OF_A_FAULT = 200
 
 
-def check_adapter(folder: Path) -> None:
-    """Raises EngineError for a folder that holds no adapter, or one that this engine cannot take whole."""
+def check_adapter(folder: Path) -> bool:
+    """Whether an adapter is role-conditioned. Raises EngineError for a folder that holds no adapter."""
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (folder / name).is_file():
             hint = "give a folder written by peft"
@@ -29,9 +27,7 @@ def check_adapter(folder: Path) -> None:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise EngineError("the configuration of the adapter cannot be read", where=str(folder)) from error
-    if isinstance(config, dict) and "role_lora" in config:
-        message = "is role-conditioned, and this engine gives no roles: its role part would be lost"
-        raise EngineError(message, where=str(folder), hint="apothecary adapters export --drop-roles")
+    return isinstance(config, dict) and "role_lora" in config
 
 
 def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:

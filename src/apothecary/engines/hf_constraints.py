@@ -1,18 +1,16 @@
 """Constrained decoding: grammars as masks while a reply is written, codes as tokens that are scored.
 
-`write` and `score` are the only passes through a model: the first writes replies side by side, padded on the
-left; the second reads rows side by side, padded on the right, and tells log-probabilities before any
-constraint. Grammars are those of llguidance.
+Nothing here runs a model: see `hf_passes`. Grammars are those of llguidance.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
 from apothecary.engines.options import JSON_BLANKS, option_logprobs
@@ -22,15 +20,11 @@ from apothecary.messages import Decoding, Grammar, JsonSchema
 if TYPE_CHECKING:
     from llguidance import LLMatcher
     from torch import Tensor
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
-    from transformers.cache_utils import Cache
+    from transformers import PreTrainedTokenizerFast
 
-__all__ = ["Beginning", "Codes", "Row", "Vocabulary", "Writer", "score", "write"]
+__all__ = ["Codes", "Prompt", "Row", "Vocabulary", "Writer", "shared"]
 
 SHOWN_OF_A_REASON = 60
-SHORTEST_BEGINNING = 16
-"""Tokens that rows must share for them to be read once."""
-
 SMALLEST_SHARE = 1e-6
 """Of an option that others continue: what is left of it at least when rounding leaves less."""
 
@@ -145,14 +139,30 @@ def _short(reason: str) -> str:
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """Tokens to read, and the role of each; no `roles` where none has one, or the model reads none."""
+
+    tokens: tuple[int, ...]
+    roles: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Row:
     """Tokens to read, and of which tokens to tell the log-probability after each of the last of them.
 
-    `wanted` has an entry for each of the last ``len(wanted)`` tokens.
+    `wanted` has an entry for each of the last ``len(wanted)`` tokens. Tokens beyond the end of `roles` have
+    none.
     """
 
     tokens: tuple[int, ...]
     wanted: tuple[tuple[int, ...], ...]
+    roles: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """A number for each token by which it is read: with another role it is read otherwise."""
+        both = zip_longest(self.tokens, self.roles, fillvalue=0)
+        return tuple(role << 32 | token for token, role in both) if any(self.roles) else self.tokens
 
 
 @dataclass(frozen=True)
@@ -168,11 +178,12 @@ class Codes:
     first: tuple[tuple[int, str], ...]
     whole: bool
 
-    def rows(self, prompt: tuple[int, ...]) -> list[Row]:
-        """What a model must read after a prompt."""
+    def rows(self, prompt: Prompt) -> list[Row]:
+        """What a model must read for a prompt."""
+        read, roles = prompt.tokens, prompt.roles
         if self.whole:
-            return [Row(prompt + own[:-1], tuple((token,) for token in own)) for own in self.tokens]
-        return [Row(prompt, (tuple(token for token, _ in self.first),))]
+            return [Row(read + own[:-1], tuple((token,) for token in own), roles) for own in self.tokens]
+        return [Row(read, (tuple(token for token, _ in self.first),), roles)]
 
     def logprobs(self, found: Sequence[Sequence[Sequence[float]]]) -> dict[str, float]:
         """The log-probability of each option, from what was found for the rows."""
@@ -189,10 +200,17 @@ def _without_longer(tokens: Sequence[tuple[int, ...]], begun: Sequence[float]) -
     alone = list(begun)
     for place in sorted(range(len(tokens)), key=lambda one: -len(tokens[one])):
         own = tokens[place]
-        longer = [one for one, other in enumerate(tokens) if len(other) > len(own) == _shared((own, other))]
+        longer = [one for one, other in enumerate(tokens) if len(other) > len(own) == shared((own, other))]
         share = sum(math.exp(alone[one] - begun[place]) for one in longer)
         alone[place] += math.log1p(-min(share, 1.0 - SMALLEST_SHARE))
     return alone
+
+
+def shared(rows: Sequence[tuple[int, ...]]) -> int:
+    """How many tokens all rows begin with: as many as the first and the last in alphabetical order."""
+    first, last = min(rows), max(rows)
+    pairs = enumerate(zip(first, last, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(last)))
 
 
 class Writer:
@@ -261,119 +279,3 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def write(model: PreTrainedModel, prompts: Sequence[tuple[int, ...]], writers: Sequence[Writer]) -> None:
-    """Write the replies to prompts, each with its writer, until all have ended."""
-    import torch
-
-    longest = max(len(prompt) for prompt in prompts)
-    padded = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
-    marks = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-    tokens = torch.tensor(padded, device=model.device)
-    mask = torch.tensor(marks, device=model.device)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    live, cache = list(writers), None
-    while live:
-        read = model(
-            input_ids=tokens,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        cache, scores = read.past_key_values, read.logits[:, -1].float()
-        for writer, own in zip(live, scores, strict=True):
-            writer.steer(own)
-        chosen = scores.argmax(-1)
-        for writer, token in zip(live, chosen.tolist(), strict=True):
-            writer.take(token)
-        kept = [place for place, writer in enumerate(live) if writer.finish is None]
-        if 0 < len(kept) < len(live):
-            rows = torch.tensor(kept, device=model.device)
-            chosen, mask, positions = chosen[rows], mask[rows], positions[rows]
-            cache.reorder_cache(rows)
-        live = [live[place] for place in kept]
-        tokens, positions = chosen[:, None], positions[:, -1:] + 1
-        mask = torch.cat((mask, mask.new_ones(len(mask), 1)), dim=-1)
-
-
-class Beginning:
-    """The tokens that all rows share, read when they are first needed."""
-
-    def __init__(self, model: PreTrainedModel, rows: Sequence[Row]) -> None:
-        longest = min((len(row.tokens) - len(row.wanted) for row in rows), default=0)
-        shared = min(longest, _shared([row.tokens for row in rows])) if len(rows) > 1 else 0
-        worth = shared >= SHORTEST_BEGINNING and _can_go_on(model)
-        self.tokens = rows[0].tokens[:shared] if worth else ()
-        self._cache: Cache | None = None
-
-    @property
-    def is_read(self) -> bool:
-        """Whether what follows can be read at once."""
-        return self._cache is not None
-
-    def read(self, model: PreTrainedModel, times: int) -> Cache | None:
-        """What the model keeps of these tokens, for several rows; None when there are none."""
-        import torch
-
-        if not self.tokens:
-            return None
-        if self._cache is None:
-            tokens = torch.tensor([self.tokens], device=model.device)
-            self._cache = model(input_ids=tokens, use_cache=True, logits_to_keep=1).past_key_values
-        cache = copy.deepcopy(self._cache)
-        cache.batch_repeat_interleave(times)
-        return cache
-
-
-def _can_go_on(model: PreTrainedModel) -> bool:
-    """Whether several tokens can be read after what was kept: recurrent layers go on by one at a time."""
-    from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
-
-    plain = (DynamicLayer, DynamicSlidingWindowLayer)
-    return all(type(layer) in plain for layer in DynamicCache(config=model.config).layers)
-
-
-def _shared(rows: Sequence[tuple[int, ...]]) -> int:
-    """How many tokens all rows begin with: as many as the first and the last in alphabetical order."""
-    first, last = min(rows), max(rows)
-    pairs = enumerate(zip(first, last, strict=False))
-    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(last)))
-
-
-def score(
-    model: PreTrainedModel, rows: Sequence[Row], beginning: Beginning, batch: int
-) -> list[list[list[float]]]:
-    """The wanted log-probabilities of each row, in natural logarithms over all tokens of the model.
-
-    All rows begin with `beginning`. No row sees the padding behind another's end, so none needs a mask.
-    """
-    found = []
-    for start in range(0, len(rows), batch):
-        found += _score(model, rows[start : start + batch], beginning)
-    return found
-
-
-def _score(model: PreTrainedModel, rows: Sequence[Row], beginning: Beginning) -> list[list[list[float]]]:
-    import torch
-
-    start = len(beginning.tokens)
-    longest = max(len(row.tokens) for row in rows)
-    padded = [[*row.tokens[start:], *[0] * (longest - len(row.tokens))] for row in rows]
-    firsts = [len(row.tokens) - start - len(row.wanted) for row in rows]
-    pairs = list(zip(firsts, rows, strict=True))
-    places = sorted({first + number for first, row in pairs for number in range(len(row.wanted))})
-    logits = model(
-        input_ids=torch.tensor(padded, device=model.device),
-        past_key_values=beginning.read(model, len(rows)),
-        use_cache=start > 0,
-        logits_to_keep=torch.tensor(places, device=model.device),
-    ).logits
-    found = []
-    for (first, row), own in zip(pairs, logits, strict=True):
-        begin = places.index(first)
-        told = own[begin : begin + len(row.wanted)].float().log_softmax(-1)
-        found.append([after[list(wanted)].tolist() for after, wanted in zip(told, row.wanted, strict=True)])
-    return found

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from apothecary.engines.cache import default_cache_path
 from apothecary.engines.cascade import Cascade
-from apothecary.engines.hf import open_hf
+from apothecary.engines.hf import HfOptions, open_hf
+from apothecary.engines.hf_roles import OpenRoles
 from apothecary.engines.http_probe import open_http
 from apothecary.engines.llamacpp import open_llamacpp
 from apothecary.engines.pocket import open_pocket
@@ -47,6 +48,7 @@ class EngineOptions:
 
     None for `threads` means the cores at hand; `seed` is added to that of a request and matters
     only where a request samples; `cache` is where a replayed run finds its replies (None: the user's).
+    `roles` opens role-conditioned adapters; None refuses them.
     """
 
     threads: int | None = None
@@ -54,6 +56,7 @@ class EngineOptions:
     context: int = 4096
     seed: int = 0
     cache: Path | None = None
+    roles: OpenRoles | None = None
 
 
 def engine_spec(option: str | None) -> str:
@@ -78,9 +81,9 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
             hugging_face["weights"],
             name=spec,
             adapter=_path(hugging_face["adapter"]),
-            threads=options.threads,
-            context=options.context,
-            seed=options.seed,
+            options=HfOptions(
+                threads=options.threads, context=options.context, seed=options.seed, roles=options.roles
+            ),
         )
     parts = _LLAMACPP.fullmatch(spec)
     if parts is not None:

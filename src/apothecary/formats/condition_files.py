@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -20,7 +21,14 @@ _MAX_BYTES = 256 * 1024 * 1024
 _SNIFFED_BYTES = 64 * 1024
 _BLANKS = re.compile(r"\s*")
 _KEY = re.compile(r'"([A-Za-z]{2,20})"\s*:')
-_DELIMITERS = (",", "\t")
+_DELIMITERS = (",", "\t", ";")
+_TEXTS = frozenset({"title", "abstract", "text"})
+_SIDES = ("drug", "disease")
+_KNOWN = _TEXTS | {"id", "pmid", *_SIDES, "target", "conditions"}
+_OF_OTHERS = frozenset({"passages", "sentence", "context"})
+_HEADINGS = "headings: title, abstract, drug, disease and target (or text and target), each once"
+_LEAST = 3
+"""Known headings of a table that lacks one: fewer may be the first words of a text."""
 
 
 class Values(NamedTuple):
@@ -34,9 +42,15 @@ class Values(NamedTuple):
 
 def is_row(names: Collection[str]) -> bool:
     """Do these names of fields, in any case, belong to a condition instance?"""
-    folded = {name.strip().lower() for name in names}
-    pair = {"drug", "disease"} <= folded and bool(folded & {"title", "abstract", "text"})
-    return pair or {"text", "target"} <= folded
+    folded = _folded(names)
+    return (folded.issuperset(_SIDES) and bool(folded & _TEXTS)) or {"text", "target"} <= folded
+
+
+def _is_nearly(names: Collection[str]) -> bool:
+    """Do they lack no more than a field? Read as what they are meant to be, the error names that field."""
+    folded = _folded(names)
+    meant = folded & {*_SIDES, "target", "conditions"} if folded & _TEXTS else folded.issuperset(_SIDES)
+    return bool(meant) and not folded & {"text", *_OF_OTHERS}
 
 
 def looks_like_rows(start: str) -> bool:
@@ -52,7 +66,7 @@ def looks_like_rows(start: str) -> bool:
     except (ValueError, RecursionError):
         # Cut off by who looks at the start only, or damaged: the other rows may be whole.
         return is_row(_KEY.findall(first))
-    return is_row(row)
+    return is_row(row) or _is_nearly(row)
 
 
 def read_values(path: Path, *, encoding: str = "utf-8") -> Iterator[Values | FormatError]:
@@ -63,7 +77,12 @@ def read_values(path: Path, *, encoding: str = "utf-8") -> Iterator[Values | For
     """
     check_encoding(encoding)
     with open_bytes(path) as stream:
-        start = stream.read(_SNIFFED_BYTES).decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+        head = stream.read(_SNIFFED_BYTES)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and "\n".encode(encoding) == b"\n":
+        hint = "convert it to UTF-8 first"
+        yield FormatError(f"is in UTF-16, not in {encoding}", where=printable(path), hint=hint)
+        return
+    start = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
     if start.startswith("["):
         yield from _array(path, encoding)
     elif start.startswith("{"):
@@ -154,8 +173,7 @@ def _table(path: Path, encoding: str) -> Iterator[Values | FormatError]:
     heading = next((line for _, line in read_lines(path, encoding=encoding) if _is_text(line)), "")
     delimiter = _delimiter(str(heading))
     if delimiter is None:
-        hint = "headings: title, abstract, drug, disease and target (or text and target)"
-        yield FormatError("neither JSON nor a table of instances", where=printable(path), hint=hint)
+        yield FormatError("neither JSON nor a table of instances", where=printable(path), hint=_HEADINGS)
         return
     names: list[str] = []
     number = 0
@@ -167,9 +185,8 @@ def _table(path: Path, encoding: str) -> Iterator[Values | FormatError]:
         where = f"{printable(path)}:{line}"
         if not names:
             names = [cell.strip() for cell in cells]
-            twice = [name for name in names if names.count(name) > 1]
-            if twice:
-                yield FormatError(f"the heading {twice[0]!r} occurs twice", where=where, hint="rename one")
+            if fault := _fault(names):
+                yield FormatError(fault, where=where, hint=_HEADINGS)
                 return
             continue
         if len(cells) != len(names):
@@ -186,7 +203,28 @@ def _is_text(line: str | FormatError) -> bool:
 
 
 def _delimiter(heading: str) -> str | None:
-    return next((each for each in _DELIMITERS if is_row(_headings(heading.split(each)))), None)
+    headings = {each: _headings(heading.split(each)) for each in _DELIMITERS}
+    whole = [each for each, names in headings.items() if is_row(names)]
+    nearly = [
+        each
+        for each, names in headings.items()
+        if _is_nearly(names) and len(_folded(names) & _KNOWN) >= _LEAST
+    ]
+    return next(iter(whole + nearly), None)
+
+
+def _fault(names: Sequence[str]) -> str:
+    """What is wrong with the headings of a table; empty when nothing is."""
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        return f"the heading {twice[0]!r} occurs twice"
+    folded = _folded(names)
+    lacking = [name for name in _SIDES if name not in folded] + ([] if folded & _TEXTS else ["abstract"])
+    return "" if is_row(names) else f"there is no column {' and none '.join(lacking)}"
+
+
+def _folded(names: Collection[str]) -> set[str]:
+    return {name.strip().lower() for name in names}
 
 
 def _headings(cells: Sequence[str]) -> list[str]:

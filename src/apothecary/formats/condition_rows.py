@@ -39,6 +39,7 @@ from apothecary.errors import DataError, FormatError
 from apothecary.formats.condition_files import Values, read_values
 from apothecary.formats.condition_text import How, document_key, join_text, pair_of, place_of, split_text
 from apothecary.formats.fields import Fields
+from apothecary.formats.seen import Seen
 
 __all__ = [
     "CORPUS",
@@ -95,14 +96,23 @@ class ConditionRow:
 def read(path: Path, *, encoding: str = "utf-8") -> Iterator[Document | DataError]:
     """Yield the documents of a file; a bad row comes as a DataError value with file and line.
 
-    Raises FormatError when the file cannot be read. Repeated ids are not looked for here.
+    A row whose id an earlier one has is a bad row. Raises FormatError when the file cannot be read.
     """
+    seen = Seen()
     for row in read_rows(path, encoding=encoding):
-        yield row if isinstance(row, DataError) else document_of(row)
+        if isinstance(row, DataError):
+            yield row
+            continue
+        earlier = seen.add(row.id, int(row.where.rpartition(":")[2]))
+        if earlier is None:
+            yield document_of(row)
+        else:
+            problem = f"id {row.id} was already used at line {earlier}"
+            yield FormatError(problem, where=row.where, hint="ids must be unique over all inputs")
 
 
 def read_rows(path: Path, *, encoding: str = "utf-8") -> Iterator[ConditionRow | DataError]:
-    """Yield the rows of a file as `read` does."""
+    """Yield the rows of a file as `read` does; ids may repeat."""
     for item in read_values(path, encoding=encoding):
         try:
             yield item if isinstance(item, FormatError) else row_of(item)
@@ -114,6 +124,7 @@ def row_of(row: Values) -> ConditionRow:
     """The instance of one row. Raises FormatError that names the field."""
     names = _names(row)
     fields = Fields({name: row.values[key] for name, key in names.items()}, row.where, row.name)
+    _refuse_nul(fields)
     title, abstract = _texts(fields)
     drug, disease = _pair(fields)
     conditions, target = _gold(fields)
@@ -205,6 +216,14 @@ def _names(row: Values) -> dict[str, str]:
     return names
 
 
+def _refuse_nul(fields: Fields) -> None:
+    """A NUL is a sign of another encoding or of damage, and some programs end a text there."""
+    for key, value in fields.values.items():
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and "\0" in text for text in texts):
+            raise fields.error(key, "holds a NUL, which is no text")
+
+
 def _others(row: Values, names: Mapping[str, str]) -> dict[str, object]:
     """The fields that are not read, null ones of ours left out."""
     read_ones = set(names.values())
@@ -248,6 +267,7 @@ def _gold(fields: Fields) -> tuple[tuple[tuple[str, str], ...] | None, str | Non
 
 def _condition(fields: Fields) -> tuple[str, str]:
     key = "type" if fields.has("type") else "label" if fields.has("label") else "type"
+    _refuse_nul(fields)
     found = fields.text("span"), fields.text(key)
     for name, text in zip(("span", key), found, strict=True):
         if not text.strip():

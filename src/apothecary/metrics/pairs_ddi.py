@@ -19,14 +19,13 @@ Departures:
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 
 from apothecary.errors import DataError
 from apothecary.metrics.counts import Counts, by_label, macro, total
+from apothecary.metrics.literals import python_literal
 from apothecary.metrics.release_nary import AnswerErrors, sound_items
 
 __all__ = [
@@ -46,9 +45,7 @@ TYPES = ("effect", "advise", "int", "mechanism", NONE)
 Pair = tuple[str, tuple[str, ...]]
 """A type in lower case, and the names in lower case with single blanks, sorted; a repeated name stays."""
 
-LITERAL_LIMIT = 100_000
-"""Characters of an answer that are read as a Python literal: long ones can exhaust the parser."""
-
+_NO_LITERAL = object()
 _OPEN = re.compile(r"\[\s*\{")
 _CLOSE = re.compile(r"\}\s*\]")
 _EMPTY = re.compile(r"\[\s*\]")
@@ -168,10 +165,8 @@ def _parsed(value: object) -> object:
         return json.loads(value)
     except (ValueError, RecursionError):
         pass
-    try:
-        return _literal(value)
-    except ValueError:
-        return _first_list(value)
+    found = python_literal(value, otherwise=_NO_LITERAL)
+    return _first_list(value) if found is _NO_LITERAL else found
 
 
 def _first_list(text: str) -> object:
@@ -181,21 +176,10 @@ def _first_list(text: str) -> object:
     if opening is None or closing is None or (empty is not None and empty.start() < opening.start()):
         return []
     piece = text[opening.start() : closing.end()]
-    for parse in (_literal, json.loads):
-        try:
-            return parse(piece)
-        except (ValueError, RecursionError):
-            continue
-    return []
-
-
-def _literal(text: str) -> object:
-    """A Python literal. Raises ValueError for what is none."""
-    if len(text) > LITERAL_LIMIT:
-        raise ValueError("too long")
+    found = python_literal(piece, otherwise=_NO_LITERAL)
+    if found is not _NO_LITERAL:
+        return found
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.literal_eval(text)
-    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError("no literal") from error
+        return json.loads(piece)
+    except (ValueError, RecursionError):
+        return []

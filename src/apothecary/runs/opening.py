@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
+from apothecary.align.roles import ROLES
 from apothecary.engines.budget import Budget, Budgeted, Meter
 from apothecary.engines.cache import Cached, default_cache_path
+from apothecary.engines.hf_roles import RoleReader
 from apothecary.engines.open import EngineOptions, engine_spec, open_engine
 from apothecary.engines.replay import Replay
 from apothecary.engines.routing import Routed, parse_routes
@@ -55,7 +58,11 @@ def open_engines(
                 bare = open_engine(
                     spec,
                     EngineOptions(
-                        threads=options.threads, slots=options.slots, seed=options.seed, cache=path
+                        threads=options.threads,
+                        slots=options.slots,
+                        seed=options.seed,
+                        cache=path,
+                        roles=_role_reader,
                     ),
                 )
                 stack.callback(bare.close)
@@ -65,6 +72,12 @@ def open_engines(
         # All are open: from here on they are closed by whoever holds them.
         stack.pop_all()
     return Routed({step: opened[spec] for step, spec in routes.items()})
+
+
+def _role_reader() -> RoleReader:
+    # By its name: it needs libraries that are optional, and most runs none of them.
+    reader: RoleReader = import_module("apothecary.adapters.role_reader").RoleAdapters(ROLES)
+    return reader
 
 
 def run_folder(out: str | Path | None, task: str, run_fingerprint: str, *, fresh: bool) -> Path:

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from apothecary.errors import UsageError
 from apothecary.tasks.flow import Task
+from apothecary.tasks.rows import load_rows
 
 __all__ = ["load", "names"]
 
@@ -21,8 +22,10 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> Task:
-    """The task of that name. Raises UsageError with the names there are."""
+    """The task of that name. Raises UsageError with the names there are, or for one without documents."""
     if name not in names():
+        if load_rows(name) is not None:
+            raise UsageError(f"{name} reads visits, not documents", hint=f"apothecary score {name}")
         raise UsageError(f"there is no task '{name}'", hint=f"tasks: {', '.join(names())}")
     module = import_module(f"apothecary.tasks.{name}.task")
     task: Task = module.TASK

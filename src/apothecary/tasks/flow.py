@@ -9,13 +9,14 @@ with their settings bound. Nothing here does I/O.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from apothecary.documents import Document
-from apothecary.errors import AnswerError
+from apothecary.errors import AnswerError, UsageError
 from apothecary.messages import EngineInfo, Failure, Flow, Outcome, Reply, Request
 from apothecary.tasks.ablation import Ablatable
+from apothecary.tasks.settings import bind
 
 __all__ = [
     "Answer",
@@ -29,6 +30,7 @@ __all__ = [
     "Task",
     "Taught",
     "ask",
+    "check_score",
     "read",
 ]
 
@@ -122,13 +124,17 @@ class Job:
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """How to score: broader predictions kept or dropped, wrong ones excused or not, and the bootstrap."""
+    """How to score: broader predictions kept or dropped, wrong ones excused or not, and the bootstrap.
+
+    `settings` are those of the task's own score, as given by a user; `check_score` checks them.
+    """
 
     broader: Literal["keep", "drop"] = "keep"
     excuse_broader: bool = False
     resamples: int = 1000
     seed: int = 0
     list_errors: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 Pairs = Iterable[tuple[Document, Mapping[str, object] | None]]
@@ -144,7 +150,9 @@ class Task:
     compares prediction records with. `table` lays a score out as rows of text, headings first. `fit`
     turns recorded odds into a file of settings, for tasks that decide by thresholds; `compare`
     tells for each evaluator by how much one set of predictions is better than another; `ablation` is
-    there for tasks that ask by scenarios.
+    there for tasks that ask by scenarios. `score_settings` is the dataclass of the settings that its scores
+    know. `with_gold` reads annotation that files hold as text: it gives the document with it, or as it was;
+    it raises DataError.
     """
 
     name: str
@@ -156,6 +164,17 @@ class Task:
     fit: Callable[[Pairs, float | None], dict[str, object]] | None = None
     compare: Callable[[Pairs, Pairs, ScoreOptions], Mapping[str, Mapping[str, object]]] | None = None
     ablation: Ablatable | None = None
+    score_settings: type[object] | None = None
+    with_gold: Callable[[Document], Document] | None = None
+
+
+def check_score(task: Task, options: ScoreOptions) -> None:
+    """Raises UsageError, with the settings there are, for one that the scores of a task do not know."""
+    if task.score_settings is not None:
+        bind(task.score_settings, options.settings)
+    elif options.settings:
+        unknown = ", ".join(options.settings)
+        raise UsageError(f"the score of {task.name} has no setting '{unknown}'", hint="it has none at all")
 
 
 def ask(step: Step[S, V], subjects: Sequence[S], describe: Callable[[S], str]) -> Flow[list[Answer[V]]]:

@@ -1,4 +1,4 @@
-"""Adapters on disk, in the layout of PEFT: write, read, add two into one, merge into the weights."""
+"""Adapters on disk, in the layout of PEFT: write, read, merge into the weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from apothecary.adapters.role_files import is_role_adapter
 from apothecary.errors import UsageError, WeightsError
 from apothecary.training.base_model import load_base, quiet, translated
 
-__all__ = ["AdapterFile", "merge_adapter", "read_adapter", "summed", "write_adapter"]
+__all__ = ["AdapterFile", "merge_adapter", "read_adapter", "write_adapter"]
 
 PREFIX = "base_model.model."
 HINT = "give a folder with adapter_config.json and adapter_model.safetensors"
@@ -75,30 +75,6 @@ def _modules(tensors: Mapping[str, Tensor], where: str) -> dict[str, tuple[Tenso
     if 2 * len(found) != len(tensors):
         raise WeightsError("holds halves without their other half", where=where)
     return found
-
-
-def summed(first: AdapterFile, second: AdapterFile) -> AdapterFile:
-    """One adapter that adds what both add: ranks are laid side by side, so nothing is rounded away."""
-    modules = {}
-    for module in sorted({*first.modules, *second.modules}):
-        parts = [
-            (a, b * each.scale)
-            for each in (first, second)
-            for a, b in (
-                each.modules.get(module, _absent(each, {**first.modules, **second.modules}, module)),
-            )
-        ]
-        modules[module] = (torch.cat([a for a, _ in parts]), torch.cat([b for _, b in parts], dim=1))
-    return AdapterFile(second.base or first.base, 1.0, modules)
-
-
-def _absent(
-    adapter: AdapterFile, known: Mapping[str, tuple[Tensor, Tensor]], module: str
-) -> tuple[Tensor, Tensor]:
-    """Zeros for a module that only the other adapter changes: the file has one rank for all modules."""
-    rank = next((a.shape[0] for a, _ in adapter.modules.values()), 1)
-    a, b = known[module]
-    return torch.zeros(rank, a.shape[1]), torch.zeros(b.shape[0], rank)
 
 
 def write_adapter(adapter: AdapterFile, folder: Path) -> None:

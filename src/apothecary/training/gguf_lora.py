@@ -33,8 +33,8 @@ ARCHITECTURES: Mapping[str, gguf.MODEL_ARCH] = {
 """Kinds of model, as their configuration names them, whose tensors llama.cpp keeps under known names."""
 
 
-def write_gguf_lora(adapter: AdapterFile, model: str, path: Path) -> None:
-    """Write an adapter of `model` as GGUF, in float32.
+def write_gguf_lora(adapter: AdapterFile, model: str, path: Path, *, half: bool = False) -> None:
+    """Write an adapter of `model` as GGUF, in float32, or in float16 where `half` is wanted.
 
     Raises UsageError for a kind of model that is not known here, WeightsError for an adapter of another
     model.
@@ -59,8 +59,8 @@ def write_gguf_lora(adapter: AdapterFile, model: str, path: Path) -> None:
         name = names.get_name(f"{module}.weight", try_suffixes=(".weight",))
         if name is None:
             raise WeightsError(f"has no module {module}", where=model)
-        writer.add_tensor(f"{name}.lora_a", a.numpy())
-        writer.add_tensor(f"{name}.lora_b", _rows(module, b, text, architecture))
+        for part, values in (("lora_a", a.numpy()), ("lora_b", _rows(module, b, text, architecture))):
+            writer.add_tensor(f"{name}.{part}", values.astype(np.float16) if half else values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -19,7 +19,8 @@ from apothecary.adapters.role_config import RoleLoraConfig, Variant
 from apothecary.adapters.role_files import save_role_adapter
 from apothecary.adapters.role_model import attach
 from apothecary.errors import UsageError, WeightsError
-from apothecary.training.adapter_files import PREFIX, AdapterFile, read_adapter, summed, write_adapter
+from apothecary.training.adapter_files import PREFIX, AdapterFile, read_adapter, write_adapter
+from apothecary.training.adapter_sums import summed
 from apothecary.training.base_model import Base, quiet, translated
 from apothecary.training.chat_data import Template, Tokens
 from apothecary.training.lora_settings import LoraSettings, TuneSettings
@@ -162,7 +163,7 @@ class Policy:
                 a, b = state[name], state[f"{module}.lora_B.weight"]
                 modules[module.removeprefix(PREFIX)] = (a.detach().float().cpu(), b.detach().float().cpu())
         new = AdapterFile(self._name, self._scale, modules)
-        return summed(self._start, new) if self._start else new
+        return summed([self._start, new]) if self._start else new
 
 
 def plain_config(lora: LoraSettings) -> LoraConfig:

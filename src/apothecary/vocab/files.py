@@ -1,7 +1,8 @@
-"""Vocabulary files as bytes and lines: plain or gzip, told apart by content, streamed, bounded."""
+"""Vocabulary files as bytes and lines: plain, gzip or bzip2, told apart by content, streamed, bounded."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import os
@@ -19,6 +20,7 @@ MAX_LINE_BYTES = 1024 * 1024
 
 _PIECE_BYTES = 64 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
+_BZIP2_MAGIC = b"BZh"
 _UNREADABLE = (OSError, EOFError, zlib.error)
 
 
@@ -68,19 +70,26 @@ def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     except ValueError as error:
         raise FormatError(f"cannot be read: {error}", where=printable(path), hint="check the path") from error
     with file:
-        if file.peek(2)[:2] == _GZIP_MAGIC:
+        head = file.peek(3)[:3]
+        if head.startswith(_GZIP_MAGIC):
             with gzip.GzipFile(fileobj=file) as unpacked:
+                yield unpacked
+        elif head == _BZIP2_MAGIC:
+            with bz2.BZ2File(file) as unpacked:
                 yield unpacked
         else:
             yield file
 
 
 def _unreadable(error: Exception, where: str) -> FormatError:
-    if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+    # bz2 says of damaged data that it is an OSError without a number.
+    if isinstance(error, OSError) and error.strerror:
         return FormatError(
             f"cannot be read: {error.strerror}", where=where, hint="check the path and its permissions"
         )
-    return FormatError(f"damaged gzip file: {error}", where=where, hint="fetch or write the file again")
+    return FormatError(
+        f"damaged gzip or bzip2 file: {error}", where=where, hint="fetch or write the file again"
+    )
 
 
 def _decode(data: bytes, where: str) -> str:

@@ -24,8 +24,9 @@ from apothecary.tasks.conditions.instances import (
     instance_of_row,
     instance_record,
     locate,
+    with_gold,
 )
-from tests.strategies import texts
+from tests.strategies import texts as any_texts
 
 RECORD: dict[str, object] = {
     "id": "i1",
@@ -39,6 +40,7 @@ RECORD: dict[str, object] = {
 }
 BARE = {key: value for key, value in RECORD.items() if key != "conditions"}
 
+texts = any_texts.map(lambda text: text.replace("\0", "0"))
 words = texts.map(str.strip).filter(bool)
 instances = st.builds(
     Instance,
@@ -108,6 +110,33 @@ def test_a_record_needs_its_id_and_other_documents_are_no_instances() -> None:
         instance_of({key: value for key, value in RECORD.items() if key != "id"})
     with pytest.raises(DataError, match="document d: is no instance"):
         instance_of_document(Document("d", "Zinc."))
+
+
+@pytest.mark.parametrize(
+    ("target", "types", "mended"),
+    [
+        ('["Span: 20 mg | Label: body-type"]', ["Body Type"], None),
+        ('["Span: 20 mg | Label: Age", "Span: Wo', ["Age"], "true"),
+        ("nothing", [], None),
+        (None, [], None),
+    ],
+)
+def test_gold_that_is_text_is_read_into_the_document(
+    target: str | None, types: list[str], mended: str | None
+) -> None:
+    document = document_of_row(row_of(Values(BARE | {"target": target}, "f:1", 0)))
+    found = with_gold(document)
+    assert [each.type for each in found.conditions] == types
+    assert found.attributes.get("mended") == mended
+    assert (found == document) == (not types)
+    assert ("target" in found.attributes) == (target == "nothing")
+
+
+def test_other_documents_are_left_alone_and_false_ones_refused() -> None:
+    plain = Document("d", "Zinc.")
+    assert with_gold(plain) is plain
+    with pytest.raises(DataError, match="document d: is no instance"):
+        with_gold(Document("d", "Zinc.", attributes={"corpus": "conditions"}))
 
 
 def test_conditions_are_located_in_the_text_and_none_is_dropped() -> None:

@@ -38,6 +38,13 @@ def written(folder: Path, *rows: object) -> str:
     return str(path)
 
 
+def test_examples_are_utf_8_whatever_the_inputs_are(tmp_path: Path) -> None:
+    path = tmp_path / "examples.jsonl"
+    path.write_bytes(b'{"title": "Caf\xe9"}\n')
+    with pytest.raises(FormatError, match=r"examples.jsonl:1: .* \(examples are read as UTF-8"):
+        read_examples(str(path), 1)
+
+
 def test_the_same_examples_are_shown_to_every_document_and_the_seed_draws_them() -> None:
     found = [draw(POOL, 3, "random", seed) for seed in (0, 0, 1)]
     assert found[0].of(OTHER) == found[1].of(Document("x", "More."))

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from apothecary.documents import Document
 from apothecary.engines.options import JSON_BLANKS
 from apothecary.errors import DataError, FormatError, UsageError
+from apothecary.formats.condition_rows import ConditionRow
+from apothecary.formats.condition_rows import document_of as document_of_row
 from apothecary.formats.records import from_record
 from apothecary.messages import Failure, JsonSchema, Reply
 from apothecary.tasks.conditions.answers import Condition, render_output
@@ -366,6 +368,41 @@ def test_right_answers_score_a_hundred_and_plain_predictions_are_read() -> None:
         )
     with pytest.raises(FormatError, match="document i1: conditions are missing"):
         TASK.score([(ROW, {"id": "i1"})], OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ({"status": 5}, "status is not one of ok, empty, salvaged, malformed"),
+        ({"dropped": "x"}, "dropped is not a number"),
+        ({"dropped": True}, "dropped is not a number"),
+        ({"dropped": -1}, "dropped is not a number"),
+        ({"dropped": 10**400}, "dropped is not a number from 0 to 65536"),
+        ({"as_released": 5}, "as_released is not a list"),
+        ({"as_released": [["a", 1]]}, "as_released is not a list"),
+        ({"as_released": [["a"]]}, "as_released is not a list"),
+        ({"as_released": ["ab"]}, "as_released is not a list"),
+    ],
+)
+def test_an_entry_that_no_run_writes_is_an_error(entry: dict[str, object], problem: str) -> None:
+    record = {"pairs": [{"conditions": [], **entry}]}
+    with pytest.raises(FormatError, match=rf"^document i1: field pairs\[0\]\.{problem}"):
+        TASK.score([(ROW, record)], OPTIONS)
+
+
+def test_targets_that_cannot_be_read_are_named_where_there_is_no_other_gold() -> None:
+    unread = document_of_row(ConditionRow("i7", "", "Text.", "a", "b", target="[oops"))
+    with pytest.raises(DataError, match="^document i7: field target is not a list"):
+        TASK.score([(PLAIN, None), (unread, None)], OPTIONS)
+    assert TASK.score([(ROW, None), (unread, None)], OPTIONS)["left_out"] == 1
+
+
+def test_a_type_of_a_prediction_cannot_steer_a_terminal() -> None:
+    said = [{"span": "5 mg", "type": "\x1b[31m" + "x" * 100}]
+    rows = TASK.table(TASK.score([(ROW, {"conditions": said})], OPTIONS))
+    (shown,) = [row[0] for row in rows if "xxx" in row[0]]
+    assert shown.isprintable()
+    assert len(shown) < 60
 
 
 def test_documents_that_are_no_gold_are_left_out_and_rows_among_them_are_counted() -> None:

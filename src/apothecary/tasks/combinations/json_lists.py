@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import warnings
 from dataclasses import dataclass
 
-__all__ = ["Found", "find_list", "python_literal"]
+from apothecary.metrics.literals import python_literal
 
-LITERAL_LIMIT = 100_000
-"""Characters of a Python literal that are read: the parser of the language takes long ones badly."""
+__all__ = ["Found", "find_list"]
 
 PASSES = 50
 """How often a text may be read in all before the search for its list gives up: hostile brackets cost one pass
@@ -69,20 +66,6 @@ def find_list(text: str) -> Found | None:
     if text[: best.start].strip() or text[best.end :].strip():
         repairs = ("text around the list removed", *repairs)
     return Found(best.value, True, sum(each.rank == 0 for each in stretches), repairs)
-
-
-def python_literal(text: str) -> object:
-    """The value of a Python literal; None when it is none, or too long."""
-    if not text or len(text) > LITERAL_LIMIT:
-        return None
-    try:
-        with warnings.catch_warnings():
-            # A backslash before a wrong letter is a warning of the language, and nothing to the user.
-            warnings.simplefilter("ignore")
-            value: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None
-    return value
 
 
 def _stretches(text: str) -> tuple[list[_Stretch], bool]:

@@ -17,8 +17,8 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from apothecary.metrics.literals import python_literal
 from apothecary.tasks.combinations.answers import normal_name
-from apothecary.tasks.combinations.json_lists import python_literal
 from apothecary.tasks.combinations.labels import DDI, LabelSet
 
 __all__ = ["reference_parts"]

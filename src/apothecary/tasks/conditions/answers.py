@@ -7,14 +7,13 @@ text, and no more than `LIMIT` characters of it are read.
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from apothecary.metrics.literals import python_literal
 from apothecary.tasks.answers import split_thinking
 from apothecary.tasks.conditions.labels import canonical
 from apothecary.tasks.conditions.salvage import salvage
@@ -185,16 +184,7 @@ def _json(text: str) -> object:
 
 def _python(text: str) -> object:
     """The value of a list or dict literal; None when it is none, or too long for Python's parser."""
-    if len(text) > LIMIT or not text.startswith(("[", "{")):
-        return None
-    try:
-        with warnings.catch_warnings():
-            # A backslash before a wrong letter is a warning of the language, and nothing to the user.
-            warnings.simplefilter("ignore")
-            value: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None
-    return value
+    return python_literal(text, limit=LIMIT) if text.startswith(("[", "{")) else None
 
 
 def _item(value: object) -> Condition | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from apothecary.documents import Document
-from apothecary.errors import DataError, UsageError
+from apothecary.errors import DataError, FormatError, UsageError
 from apothecary.formats.condition_rows import read_rows
 from apothecary.formats.condition_text import document_key
 from apothecary.tasks.conditions.instances import Instance, instance_of_row
@@ -54,7 +54,9 @@ def read_examples(file: str, shots: int) -> tuple[Instance, ...]:
     found: list[Instance] = []
     for row in read_rows(Path(file)):
         if isinstance(row, DataError):
-            raise row
+            # --encoding is that of the inputs.
+            hint = "examples are read as UTF-8: convert the file" if "--encoding" in row.hint else row.hint
+            raise FormatError(row.message, where=row.where, hint=hint)
         found.append(instance_of_row(row, strict=True))
     if len(found) < shots:
         hint = f"--set shots={len(found)}, or a larger file"

@@ -8,7 +8,7 @@ is not made up: one that cannot be read leaves an instance that nobody annotated
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from apothecary.documents import Document
@@ -19,6 +19,7 @@ from apothecary.formats.condition_rows import document_of as document_of_row
 from apothecary.formats.condition_text import document_key, join_text, place_of
 from apothecary.tasks.conditions.answers import Condition, read_output
 from apothecary.tasks.conditions.labels import TYPES, canonical
+from apothecary.tasks.conditions.pairs import is_row
 
 __all__ = [
     "Gold",
@@ -30,6 +31,7 @@ __all__ = [
     "instance_of_row",
     "instance_record",
     "locate",
+    "with_gold",
 ]
 
 Gold = Literal["given", "salvaged", "malformed", "none"]
@@ -170,6 +172,23 @@ def locate(instance: Instance) -> tuple[Located, ...]:
     return tuple(found)
 
 
+def with_gold(document: Document) -> Document:
+    """The document of a row with its target read and its types in canonical spelling; any other as it is.
+
+    A target that cannot be read stays text; one that had to be mended or lost an item gives the attribute
+    "mended" (true). Raises DataError for a document that says it is of a row and is not.
+    """
+    if not is_row(document):
+        return document
+    instance = instance_of_document(document)
+    if not instance.annotated:
+        return document
+    read = document_of(instance)
+    if instance.gold != "salvaged":
+        return read
+    return replace(read, attributes={**read.attributes, "mended": "true"})
+
+
 def _conditions(row: ConditionRow) -> tuple[tuple[Condition, ...], Gold]:
     if row.conditions is not None:
         pairs = [(span.strip(), type_.strip()) for span, type_ in row.conditions]
@@ -189,7 +208,7 @@ def _check(row: ConditionRow, conditions: tuple[Condition, ...], gold: Gold) -> 
         raise FormatError(
             f"field target is not a list of 'Span: ... | Label: ...' ({gold})",
             where=row.where,
-            hint="mend it, or read without strict",
+            hint="mend it, or leave the row out",
         )
     for each in conditions:
         if canonical(each.type) is None:

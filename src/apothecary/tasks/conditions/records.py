@@ -23,11 +23,12 @@ from apothecary.documents import (
     Span,
     Unlocated,
 )
+from apothecary.errors import FormatError
 from apothecary.formats.condition_text import How, Place, place_of
 from apothecary.formats.records import to_record
 from apothecary.metrics.condition_match import Item
+from apothecary.tasks.conditions.answers import LIMIT, ParsedOutput, Status, read_output
 from apothecary.tasks.conditions.answers import Condition as Predicted
-from apothecary.tasks.conditions.answers import ParsedOutput, Status, read_output
 from apothecary.tasks.conditions.pairs import Pair, is_row
 from apothecary.tasks.conditions.scored import Prediction, as_reference, read_prediction
 from apothecary.tasks.conditions.steps import SPANS, Answered, read_as_released
@@ -37,6 +38,7 @@ __all__ = ["Asked", "Notes", "predicted", "record_of"]
 
 _ALIGNMENTS: Mapping[How, Alignment] = {"exact": "exact", "spaces": "normalised", "case": "normalised"}
 _SIDES = {"drug": DRUG, "disease": DISEASE}
+_STATUSES: tuple[Status, ...] = get_args(Status)
 _OF_ROWS = frozenset({"corpus", "annotated", "target", "unlocated", "extra"})
 
 
@@ -123,19 +125,25 @@ def record_of(
 def predicted(record: Mapping[str, object], where: str) -> Prediction:
     """What a prediction record of one instance says: one of ours by its ``pairs``, else any other.
 
-    Raises FormatError as `scored.read_prediction` does.
+    Raises FormatError as `scored.read_prediction` does, and for an entry that no run writes.
     """
     entries = record.get("pairs")
     entry = entries[0] if isinstance(entries, list) and len(entries) == 1 else None
     if not isinstance(entry, dict) or "conditions" not in entry:
         return read_prediction(record, where)
     read = read_prediction({"conditions": entry["conditions"]}, where).output
-    status = next((known for known in get_args(Status) if known == entry.get("status")), read.status)
-    dropped = entry.get("dropped")
-    lost = max(0, dropped) if isinstance(dropped, int) else 0
-    output = ParsedOutput(read.items, status, read.dropped + lost)
-    released = entry.get("as_released")
-    return Prediction(output, as_reference(read.items) if released is None else _items(released))
+    said, dropped, released = entry.get("status"), entry.get("dropped", 0), entry.get("as_released")
+    if said not in (None, *_STATUSES, "unanswered"):
+        raise _strange("status", f"one of {', '.join(_STATUSES)}", where)
+    if isinstance(dropped, bool) or not isinstance(dropped, int) or not 0 <= dropped <= LIMIT:
+        raise _strange("dropped", f"a number from 0 to {LIMIT}", where)
+    status = next((known for known in _STATUSES if known == said), read.status)
+    output = ParsedOutput(read.items, status, read.dropped + dropped)
+    return Prediction(output, as_reference(read.items) if released is None else _items(released, where))
+
+
+def _strange(name: str, wanted: str, where: str) -> FormatError:
+    return FormatError(f"field pairs[0].{name} is not {wanted}", where=where, hint="score what a run wrote")
 
 
 def _said(asked: Asked, text: str) -> list[_Said]:
@@ -171,9 +179,15 @@ def _entry(asked: Asked, said: Sequence[_Said]) -> dict[str, object]:
     return entry | {"conditions": [each.row for each in said] if answered else None}
 
 
-def _items(value: object) -> tuple[Item, ...]:
-    rows = value if isinstance(value, list) else []
-    return tuple((str(row[0]), str(row[1])) for row in rows if isinstance(row, list) and len(row) == 2)
+def _items(value: object, where: str) -> tuple[Item, ...]:
+    rows = value if isinstance(value, list) else [value]
+    found = []
+    for row in rows:
+        texts = row if isinstance(row, list) and all(isinstance(each, str) for each in row) else []
+        if len(texts) != 2:
+            raise _strange("as_released", "a list of [span, type]", where)
+        found.append((str(texts[0]), str(texts[1])))
+    return tuple(found)
 
 
 def _document(document: Document, asked: Sequence[Asked], said: Sequence[_Said], origin: Origin) -> Document:

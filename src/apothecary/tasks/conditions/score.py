@@ -27,6 +27,9 @@ from apothecary.tasks.flow import ScoreOptions
 
 __all__ = ["score", "table"]
 
+LONGEST_TYPE = 40
+"""Characters of a type that a table shows."""
+
 HEADINGS = ["", "precision", "recall", "F1", "95 % interval", "gold"]
 
 
@@ -68,7 +71,7 @@ def table(found: Mapping[str, object]) -> list[list[str]]:
         ("micro: soft pair", strict["micro"]),
         ("micro: hard pair", hard["micro"]),
         ("no conditions", strict["empty_detection"]),
-        *((f"type: {name}", each) for name, each in _mapping(strict["by_type"]).items()),
+        *((f"type: {_shown(name)}", each) for name, each in _mapping(strict["by_type"]).items()),
     ]
     return [
         HEADINGS,
@@ -81,6 +84,7 @@ def table(found: Mapping[str, object]) -> list[list[str]]:
             for name, rate in (("malformed", strict["malformed_rate"]), ("salvaged", strict["salvaged_rate"]))
             if isinstance(rate, float)
         ),
+        *([f"not by the usual rule: {each}", "", "", "", "", ""] for each in _bent(found)),
     ]
 
 
@@ -166,6 +170,12 @@ def _differences(tallies: Sequence[Tally], rule: Rule) -> list[dict[str, object]
     return listed
 
 
+def _bent(found: Mapping[str, object]) -> list[str]:
+    """The settings in which the rule of a score is not the usual one."""
+    usual, settings = asdict(Rule()), _mapping(found.get("settings"))
+    return [f"{name} = {settings[name]}" for name in usual if settings.get(name, usual[name]) != usual[name]]
+
+
 def _is_salvaged(each: Tally) -> bool:
     return each.row.predicted is not None and each.row.predicted.status == "salvaged"
 
@@ -185,6 +195,12 @@ def _mean_rows(name: str, figures: Mapping[str, object]) -> list[list[str]]:
         ]
         for view in VIEWS
     ]
+
+
+def _shown(name: str) -> str:
+    """A type as one short line: a model may have written anything for one."""
+    line = "".join(character if character.isprintable() else " " for character in name)
+    return line if len(line) <= LONGEST_TYPE else f"{line[: LONGEST_TYPE - 3]}..."
 
 
 def _cells(figures: Mapping[str, object]) -> list[str]:

@@ -15,7 +15,7 @@ with two examples. Departures:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
@@ -25,11 +25,17 @@ from pydantic import Field
 from apothecary.documents import Document, Origin
 from apothecary.errors import DataError, UsageError
 from apothecary.messages import EngineInfo, Flow, Outcome, Reply, Request
+from apothecary.metrics.condition_match import Rule
 from apothecary.tasks.conditions import compare as comparison
 from apothecary.tasks.conditions import score as scores
 from apothecary.tasks.conditions.answers import Condition, render_output
 from apothecary.tasks.conditions.examples_file import Choice, Examples, draw, read_examples
-from apothecary.tasks.conditions.instances import Instance, instance_of_document, instance_record
+from apothecary.tasks.conditions.instances import (
+    Instance,
+    instance_of_document,
+    instance_record,
+    with_gold,
+)
 from apothecary.tasks.conditions.labels import TYPES
 from apothecary.tasks.conditions.pairs import Found, Kinds, PairRun, is_row, pairs_of, read_pair_run
 from apothecary.tasks.conditions.prompting import PROMPTS, Shown
@@ -243,11 +249,20 @@ def _score(pairs: Pairs, options: ScoreOptions) -> dict[str, object]:
     held = list(pairs)
     rows = list(_scored(held))
     if held and not rows:
+        _check_targets(document for document, _ in held)
         hint = 'rows have "title", "abstract", "drug", "disease" and "conditions"'
         raise DataError("no gold document is an annotated instance of conditions", hint=hint)
-    found = scores.score(rows, options)
+    found = scores.score(rows, options, bind(Rule, options.settings))
     rows_of_corpus = sum(is_row(document) for document, _ in held)
     return found | ({"left_out": rows_of_corpus - len(rows)} if rows_of_corpus > len(rows) else {})
+
+
+def _check_targets(documents: Iterable[Document]) -> None:
+    """Raises DataError for the first row whose target is what keeps it from being gold."""
+    for document in documents:
+        if is_row(document) and "target" in document.attributes:
+            problem = "field target is not a list of 'Span: ... | Label: ...', nor is that of any other row"
+            raise DataError(problem, where=f"document {document.id}", hint="mend them")
 
 
 def _table(found: Mapping[str, object]) -> Sequence[Sequence[str]]:
@@ -259,7 +274,7 @@ def _table(found: Mapping[str, object]) -> Sequence[Sequence[str]]:
 
 
 def _compare(a: Pairs, b: Pairs, options: ScoreOptions) -> Mapping[str, Mapping[str, object]]:
-    return comparison.compare(_scored(a), _scored(b), options)
+    return comparison.compare(_scored(a), _scored(b), options, bind(Rule, options.settings))
 
 
 TASK = Task(
@@ -270,4 +285,6 @@ TASK = Task(
     table=_table,
     steps=(SPANS,),
     compare=_compare,
+    score_settings=Rule,
+    with_gold=with_gold,
 )

@@ -1,0 +1,370 @@
+"""The page of the conditions benchmarks -> docs/results/conditions.md.
+
+    python -m benchmarks.conditions_page
+
+From what `benchmarks.lookup`, `benchmarks.conditions` and `benchmarks.rclora --keep` left under runs/. A part
+that was not measured is said to be missing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+
+from benchmarks.conditions import HEADLINE
+from benchmarks.conditions import RESULTS as SAMPLE_RESULTS
+from benchmarks.conditions import WORK as SAMPLE_WORK
+from benchmarks.lookup import COMPARED, PASSED
+from benchmarks.lookup import RESULTS as LOOKUP_RESULTS
+from benchmarks.lookup import SYSTEMS as LOOKUP_SYSTEMS
+from benchmarks.lookup_model import RECORDS
+from benchmarks.pocket_figures import ROOT, SEED, Record, mapping, number
+from benchmarks.pocket_page import table
+from benchmarks.rclora import KEPT
+from benchmarks.relations_page import told
+
+from apothecary.metrics.resampling import drawn_sums, exchanged_sums, interval
+from apothecary.tasks.conditions.labels import TYPES
+
+__all__ = ["write_page"]
+
+TEMPLATE = Path(__file__).with_name("conditions.template.md")
+PAGE = ROOT / "docs" / "results" / "conditions.md"
+MISSING = "Not measured."
+NOT_PASSED = "The base did not pass the gate: nothing is compared."
+VIEWS = ("soft_pair", "hard_pair", "soft_span", "hard_span")
+RESAMPLES = 10_000
+Slots = Mapping[str, str]
+
+
+def main() -> None:
+    """Write the page."""
+    print(write_page())
+
+
+def write_page() -> Path:
+    """Fill in the template, section by section."""
+    lookup, sample = read(LOOKUP_RESULTS), read(SAMPLE_WORK / SAMPLE_RESULTS)
+    costs = {path.stem: read(path) for path in sorted(KEPT.glob("*.json"))}
+    kept = {
+        "lookup": lookup,
+        "conditions": sample,
+        **{f"rclora, {name}": each for name, each in costs.items()},
+    }
+    runs = [told(name, mapping(each["about"])) for name, each in kept.items() if each]
+    adapters = tuned_slots(lookup) if lookup.get("passed") and lookup["found"] else MISSING
+    contents: list[Slots | str] = [
+        {"runs": "\n".join(runs)},
+        base_slots(lookup) if lookup else MISSING,
+        adapters if lookup.get("passed", True) else NOT_PASSED,
+        sample_slots(sample) if sample else MISSING,
+        {"cost": "\n\n".join(cost(each) for each in costs.values())} if costs else MISSING,
+    ]
+    sections = re.split(r"(?m)^(?=## )", TEMPLATE.read_text(encoding="utf-8"))
+    filled = [fill(section, slots) for section, slots in zip(sections, contents, strict=True)]
+    PAGE.write_text("\n".join(filled), encoding="utf-8")
+    return PAGE
+
+
+def read(path: Path) -> dict[str, object]:
+    """A kept result; nothing where there is none."""
+    return mapping(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def fill(section: str, slots: Slots | str) -> str:
+    """A section with its slots, or with its heading and a sentence instead of all else."""
+    if isinstance(slots, str):
+        return f"{section.splitlines()[0]}\n\n{slots}\n"
+    for name, value in slots.items():
+        section = section.replace(f"{{{name}}}", value)
+    return section.rstrip() + "\n"
+
+
+def percent(value: object) -> str:
+    """A share in per cent."""
+    return f"{100 * number(value):.1f}"
+
+
+def signed(value: object) -> str:
+    """A difference of shares in per cent."""
+    return f"{100 * number(value):+.1f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation."""
+    return f"{percent(mean(values))}" + (f" ± {percent(stdev(values))}" if len(values) > 1 else "")
+
+
+# --- look-up -------------------------------------------------------------------------------------
+
+
+def base_slots(found: Record) -> Slots:
+    """The base and its gate."""
+    base = mapping(found["base"])
+    settings = mapping(base["settings"])
+    rows = [[name, percent(share)] for name, share in mapping(base["gate"]).items()]
+    return {
+        "layers": f"{settings['layers']}",
+        "width": f"{settings['width']}",
+        "parameters": f"{number(base['parameters']):,.0f}",
+        "steps": f"{number(base['steps']):,.0f}",
+        "minutes": f"{number(base['seconds']) / 60:.0f}",
+        "records": f"{RECORDS}",
+        "passed": f"{100 * PASSED:.0f}",
+        "gate": table(["names in the text", "answered exactly"], rows),
+    }
+
+
+def tuned_slots(found: Record) -> Slots:
+    """The adapters on ambiguous documents."""
+    tuning, untuned = mapping(found["tuning"]), mapping(mapping(found["base"])["untuned"])
+    known = mapping(found["found"])
+    systems = {name: mapping(known[name]) for name in LOOKUP_SYSTEMS if name in known}
+    runs = [mapping(run) for each in systems.values() for run in each.values()]
+    steps = list(mapping(runs[0]["curve"]))
+    names = list(dict.fromkeys(seed for each in systems.values() for seed in each))
+    return {
+        "rank": f"{tuning['rank']}",
+        "tested": f"{number(tuning['tested']):,.0f}",
+        "batch": f"{tuning['batch']}",
+        "documents": f"{number(tuning['documents']):,.0f}",
+        "last": steps[-1],
+        "untuned": percent(untuned["lora"]),
+        "untuned_marked": percent(untuned["marker"]),
+        "curve": curve(systems, steps),
+        "seeds": table(
+            ["system", *names, "mean (95 % over documents)"],
+            [seed_row(name, each, names) for name, each in systems.items()],
+        ),
+        "differences": table(
+            ["", "difference (95 %)", "p", "by seed"],
+            [
+                difference_row(systems, a, b)
+                for a, b in COMPARED
+                if a in systems and b in systems and shared_seeds(systems, a, b)
+            ],
+        ),
+    }
+
+
+def curve(systems: Mapping[str, Record], steps: Sequence[str]) -> str:
+    """How much is right after so many steps."""
+    rows = []
+    for name, runs in systems.items():
+        curves = [mapping(mapping(run)["curve"]) for run in runs.values()]
+        learnt = mapping(next(iter(runs.values())))["parameters"]
+        cells = [spread([number(each[step]) for each in curves]) for step in steps]
+        rows.append([LOOKUP_SYSTEMS[name].title, f"{number(learnt):,.0f}", f"{len(runs)}", *cells])
+    return table(["system", "weights learnt", "seeds", *(f"{step} steps" for step in steps)], rows)
+
+
+def rights(runs: Record, chosen: Sequence[str]) -> list[list[float]]:
+    """Of each document the share of the seeds with which it was answered exactly."""
+    columns = [str(mapping(runs[seed])["right"]) for seed in chosen]
+    return [[mean(map(float, each))] for each in zip(*columns, strict=True)]
+
+
+def share_of(runs: Record, seed: str) -> float:
+    """What one seed answered exactly."""
+    return mean(row[0] for row in rights(runs, [seed]))
+
+
+def seed_row(name: str, runs: Record, names: Sequence[str]) -> list[str]:
+    """Each seed, and the mean with its interval."""
+    each = [percent(share_of(runs, seed)) if seed in runs else "" for seed in names]
+    rows = rights(runs, list(runs))
+    value = mean(row[0] for row in rows)
+    drawn = drawn_sums(rows, resamples=RESAMPLES, seed=SEED)[:, 0] / len(rows)
+    bounds = interval(value, drawn)
+    cell = f"{percent(value)} ({percent(bounds.low)}-{percent(bounds.high)})"
+    return [LOOKUP_SYSTEMS[name].title, *each, cell]
+
+
+def shared_seeds(systems: Mapping[str, Record], a: str, b: str) -> list[str]:
+    """With which both were tuned."""
+    return [seed for seed in systems[a] if seed in systems[b]]
+
+
+def difference_row(systems: Mapping[str, Record], a: str, b: str) -> list[str]:
+    """One system less another."""
+    chosen = shared_seeds(systems, a, b)
+    left, right = rights(systems[a], chosen), rights(systems[b], chosen)
+    count = len(left)
+    both = [[x[0], y[0]] for x, y in zip(left, right, strict=True)]
+    drawn = drawn_sums(both, resamples=RESAMPLES, seed=SEED) / count
+    value = mean(x - y for x, y in both)
+    bounds = interval(value, drawn[:, 0] - drawn[:, 1])
+    one, other = exchanged_sums(left, right, resamples=RESAMPLES, seed=SEED)
+    as_large = (abs(one - other)[:, 0] / count >= abs(value) - 1e-12).sum()
+    gaps = [signed(share_of(systems[a], seed) - share_of(systems[b], seed)) for seed in chosen]
+    p = (int(as_large) + 1) / (RESAMPLES + 1)
+    return [
+        f"{LOOKUP_SYSTEMS[a].title} less {LOOKUP_SYSTEMS[b].title}",
+        f"{signed(value)} ({signed(bounds.low)} to {signed(bounds.high)})",
+        f"{p:.4f}",
+        ", ".join(gaps),
+    ]
+
+
+# --- sample --------------------------------------------------------------------------------------
+
+
+def sample_slots(found: Record) -> Slots:
+    """The systems on the condition sample."""
+    systems = {name: mapping(each) for name, each in mapping(found["systems"]).items()}
+    trained = {name: each for name, each in systems.items() if number(each["training_seconds"])}
+    steps = sorted({f"{step}" for each in trained.values() for step in items(each["steps"])}, key=int)
+    return {
+        "scores": scores(systems),
+        "by_seed": seeds_table(systems),
+        "compared": compared(mapping(found["differences"]), systems),
+        "types": types(systems),
+        "time": times(systems),
+        "epochs": f"{' or '.join(steps)} steps" if steps else "none was trained yet",
+    }
+
+
+def items(value: object) -> list[object]:
+    """A list of a record."""
+    return list(value) if isinstance(value, list) else []
+
+
+def scores(systems: Mapping[str, Record]) -> str:
+    """Four means with intervals, the pooled F1, and what was malformed."""
+    rows = []
+    for each in systems.values():
+        score = mapping(each["score"])
+        strict = mapping(score["strict"])
+        micro = mapping(strict["micro"])
+        rows.append(
+            [
+                f"{each['title']}",
+                cells_of(each),
+                f"{each['pairs']}",
+                *(f"{number(strict[view]):.1f} ({bounds(strict, view)})" for view in VIEWS),
+                f"{number(micro['f1']):.1f} ({bounds(micro, 'f1')})",
+                f"{percent(strict['malformed_rate'])}",
+            ]
+        )
+    head = [
+        "system",
+        "cells",
+        "pairs",
+        *(f"mean, {view.replace('_pair', ', typed').replace('_span', '')}" for view in VIEWS),
+    ]
+    return table([*head, "micro", "malformed"], rows)
+
+
+def cells_of(system: Record) -> str:
+    """How many parts were measured, and of how many seeds."""
+    cells = items(system["cells"])
+    seeds = {str(items(cell)[0]) for cell in cells if items(cell)[0] is not None}
+    return f"{len(cells)} of {len(seeds)} seeds" if seeds else "whole, once"
+
+
+def bounds(figures: Record, name: str) -> str:
+    """An interval that the task's score gives, of 0 to 100."""
+    found = mapping(mapping(figures["interval"])[name])
+    return f"{number(found['low']):.1f}-{number(found['high']):.1f}"
+
+
+def seeds_table(systems: Mapping[str, Record]) -> str:
+    """The headline of each seed, with mean and deviation."""
+    drawn = {name: mapping(each["by_seed"]) for name, each in systems.items() if mapping(each["by_seed"])}
+    if not drawn:
+        return MISSING
+    names = list(dict.fromkeys(seed for each in drawn.values() for seed in each))
+    rows = []
+    for name, each in drawn.items():
+        values = [number(value) / 100 for value in each.values()]
+        found = [f"{number(each[seed]):.1f}" if seed in each else "" for seed in names]
+        rows.append([f"{systems[name]['title']}", *found, spread(values)])
+    return table(["system", *names, "mean ± sd"], rows)
+
+
+def compared(found: Record, systems: Mapping[str, Record]) -> str:
+    """Paired differences."""
+    rows = []
+    for names, each in found.items():
+        a, b = names.split(" less ")
+        tested = mapping(mapping(mapping(each)["tested"])[HEADLINE])
+        f1 = mapping(tested["f1"])
+        rows.append(
+            [
+                f"{systems[a]['title']} less {systems[b]['title']}",
+                f"{mapping(each)['cells']}",
+                f"{signed(f1['value'])} ({signed(f1['low'])} to {signed(f1['high'])})",
+                f"{number(tested['p']):.3f}",
+                ", ".join(f"{number(gap):+.1f}" for gap in mapping(mapping(each)["by_seed"]).values()),
+            ]
+        )
+    return table(["", "cells", "difference (95 %)", "p", "by seed"], rows) if rows else MISSING
+
+
+def types(systems: Mapping[str, Record]) -> str:
+    """Pooled F1 by type."""
+    tables = {
+        name: mapping(mapping(mapping(each["score"])["strict"])["by_type"]) for name, each in systems.items()
+    }
+    names = list(TYPES)
+    rows = []
+    for name, found in tables.items():
+        cells = [mapping(found[each]) for each in names]
+        rows.append(
+            [
+                f"{systems[name]['title']}",
+                *(f"{number(each['f1']):.1f} of {each['support']}" for each in cells),
+            ]
+        )
+    return table(["system", *names], rows)
+
+
+def times(systems: Mapping[str, Record]) -> str:
+    """Seconds of a pair, and minutes of a training."""
+    rows = []
+    for each in systems.values():
+        cells, training = len(items(each["cells"])), number(each["training_seconds"])
+        rows.append(
+            [
+                f"{each['title']}",
+                f"{number(each['asking_seconds']) / max(1.0, number(each['pairs'])):.2f}",
+                f"{training / 60 / cells:.1f}" if training else "",
+                f"{each['failed']}",
+            ]
+        )
+    return table(["system", "seconds a pair", "minutes a training", "pairs without an answer"], rows)
+
+
+# --- cost ----------------------------------------------------------------------------------------
+
+
+def cost(found: Record) -> str:
+    """What one machine showed."""
+    settings, versions = mapping(found["settings"]), mapping(found["versions"])
+    rows = []
+    for kind, each in mapping(found["found"]).items():
+        each = mapping(each)
+        quartiles = [number(value) for value in items(each.get("quartiles"))]
+        rows.append(
+            [
+                kind,
+                f"{number(each['parameters']):,.0f}",
+                f"{1000 * number(each['seconds']):.0f}" if quartiles else "",
+                f"{number(each['ratio']):.2f} ({quartiles[0]:.2f}-{quartiles[1]:.2f})" if quartiles else "1",
+                f"{number(each['memory_ratio']):.2f}" if quartiles else "1",
+            ]
+        )
+    size = f"{settings['layers']} layers, {settings['hidden']} wide, rank {settings['rank']}"
+    work = (
+        f"{settings['rows']} x {settings['tokens']} tokens, {settings['rounds']} rounds, {settings['device']}"
+    )
+    used = ", ".join(f"{name} {version}" for name, version in versions.items())
+    head = ["adapter", "weights learnt", "ms a step", "times a step of LoRA", "times its memory"]
+    return f"{size}; {work}; {used}:\n\n{table(head, rows)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""An adapter in another form: in the weights of its model, as GGUF, in one with others, without its roles."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from apothecary.engines.tuned import ASKED
+from apothecary.errors import UsageError
+from apothecary.training import adapter_files, role_adapters
+from apothecary.training.adapter_files import AdapterFile, read_adapter, write_adapter
+from apothecary.training.adapter_form import AdapterForm
+from apothecary.training.adapter_sums import averaged, reduced, summed
+from apothecary.training.gguf_lora import engine_with, write_gguf_lora
+
+__all__ = ["export_adapter", "merge_adapter"]
+
+
+def merge_adapter(adapter: Path, out: Path, model: str | None) -> str:
+    """Write the whole model with an adapter in its weights, and name its ENGINE; roles stay, as tables.
+
+    How the adapter wants to be asked (`engines.tuned`) is copied. Raises ApothecaryError.
+    """
+    if role_adapters.has_roles(adapter):
+        role_adapters.merge_role_adapter(model, adapter, out)
+    else:
+        adapter_files.merge_adapter(_base(read_adapter(adapter), adapter, model), adapter, out)
+    if (adapter / ASKED).is_file():
+        shutil.copyfile(adapter / ASKED, out / ASKED)
+    return f"hf:{out}"
+
+
+def export_adapter(adapter: Path, out: Path, model: str | None, form: AdapterForm) -> str:
+    """Write an adapter as `form` says and name the ENGINE that runs it. Raises ApothecaryError."""
+    if form.drop_roles:
+        return _without_roles(adapter, out, model, form)
+    found, name = _formed([read_adapter(each) for each in (adapter, *form.add)], form), str(adapter)
+    base = _base(found, adapter, model)
+    if out.suffix == ".gguf":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_gguf_lora(found, base, out, half=form.half)
+    elif form.half:
+        raise UsageError("only GGUF is written in float16", where=name, hint="--out FILE.gguf")
+    elif out.exists():
+        raise UsageError("is there already", where=str(out), hint="name a new folder, or FILE.gguf")
+    else:
+        write_adapter(replace(found, base=base), out)
+    return engine_with(base, out)
+
+
+def _without_roles(adapter: Path, out: Path, model: str | None, form: AdapterForm) -> str:
+    if form != AdapterForm(drop_roles=True):
+        raise UsageError("roles are dropped from one adapter alone", where=str(adapter))
+    role_adapters.drop_roles(adapter, out)
+    return engine_with(_base(read_adapter(out), adapter, model), out)
+
+
+def _formed(adapters: list[AdapterFile], form: AdapterForm) -> AdapterFile:
+    """All as one. Adapters of different models have different modules or shapes, or say so."""
+    bases = sorted({each.base for each in adapters if each.base})
+    if len(bases) > 1:
+        raise UsageError(f"they were learnt for different models: {', '.join(bases)}")
+    found = averaged(adapters) if form.mean else summed(adapters) if len(adapters) > 1 else adapters[0]
+    return found if form.rank is None else reduced(found, form.rank)[0]
+
+
+def _base(found: AdapterFile, adapter: Path, given: str | None) -> str:
+    name = given or found.base
+    if not name:
+        raise UsageError("does not say for which model it is", where=str(adapter), hint="--model NAME")
+    return name
