@@ -89,6 +89,20 @@ def run_all(checks: list[str], folder: Path, **variables: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def files_of(name: str, folder: Path) -> None:
+    """Write the files that a page shows."""
+    for block in BLOCK.finditer((HOW_TO / f"{name}.md").read_text()):
+        if block["path"]:
+            (folder / block["path"]).write_text(block["body"])
+
+
+def test_following_the_page_on_visits_works(tmp_path: Path) -> None:
+    files_of("import-visits", tmp_path)
+    checks = checks_of("import-visits")
+    assert len(checks) == 2
+    run_all(checks, tmp_path)
+
+
 def test_following_the_page_on_schemas_works(tmp_path: Path) -> None:
     checks = checks_of("write-a-schema")
     assert len(checks) == 4

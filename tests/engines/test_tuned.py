@@ -57,3 +57,11 @@ class Tuned(Scripted):
 def test_a_cascade_asks_as_its_engines_want() -> None:
     both = Cascade(Scripted(lambda request: ""), Tuned(lambda request: ""), 0.9)
     assert both.info.tuned == {"combinations": {"prompt": "brief"}}
+
+
+def test_the_adapter_that_ships_is_found_by_its_name_and_says_how_it_was_trained() -> None:
+    path = shipped_adapter("combinations")
+    assert path is not None
+    assert path.read_bytes()[:4] == b"GGUF"
+    assert path.stat().st_size < 20_000_000
+    assert read_asked(path) == Asked(BRIEF["settings"], ("combinations.answer",))
