@@ -62,7 +62,7 @@ SYSTEMS = {
         "SmolLM2-135M, SFT, drugs found by the pocket models", FOUND, "answer", SEEDS, file=BARE
     ),
     "mean": System(
-        "SmolLM2-135M, the mean of the three at rank 16, which ships; drugs given", LANGUAGE_MODEL, "mean"
+        "SmolLM2-135M, the mean of the three at rank 10, which ships; drugs given", LANGUAGE_MODEL, "mean"
     ),
     "mean-found": System("the same, drugs found by the pocket models", FOUND, "mean", file=BARE),
     "answer-alone": System(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apothecary.errors import DataError, UsageError
@@ -11,6 +11,7 @@ from apothecary.metrics.clusters import clustered, drawn_clusters, swapped_clust
 ROWS = np.random.default_rng(3).random((40, 2))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=12))
 def test_clustering_keeps_the_sums(owners: list[str]) -> None:
     rows = np.arange(2.0 * len(owners)).reshape(-1, 2)

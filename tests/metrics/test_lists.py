@@ -4,12 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from apothecary.errors import DataError
-from apothecary.metrics import lists
 from apothecary.metrics.lists import interacting_pairs, overlap, pairs, share
 
 SIZE = 9
@@ -22,6 +21,7 @@ def matrix(seed: int) -> NDArray[np.float64]:
     return (upper | upper.T).astype(float)
 
 
+@settings(deadline=None)
 @given(SIDES)
 def test_figures_are_those_of_sets(sides: list[tuple[list[int], list[int]]]) -> None:
     found = overlap([said for said, _ in sides], [gold for _, gold in sides])
@@ -35,17 +35,17 @@ def test_figures_are_those_of_sets(sides: list[tuple[list[int], list[int]]]) -> 
         assert found.f1[row] == pytest.approx(2 * both / total if total else 0.0)
 
 
-@given(st.lists(DRUGS, max_size=8), st.integers(0, 5), st.sampled_from([1, 50, lists._CELLS]))
+@settings(deadline=None)
+@given(st.lists(DRUGS, max_size=8), st.integers(0, 5), st.sampled_from([1, 50, 10_000]))
 def test_pairs_are_counted_as_one_by_one(rows: list[list[int]], seed: int, cells: int) -> None:
     linked = matrix(seed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lists, "_CELLS", cells)
-        found = interacting_pairs(rows, linked)
+    found = interacting_pairs(rows, linked, cells=cells)
     for row, drugs in enumerate(rows):
         known = sorted({drug for drug in drugs if drug < SIZE})
         assert found[row] == sum(linked[one, other] for one, other in combinations(known, 2))
 
 
+@settings(deadline=None)
 @given(st.lists(DRUGS, min_size=1, max_size=8), st.integers(0, 5))
 def test_a_rate_is_a_share(rows: list[list[int]], seed: int) -> None:
     sizes = np.array([len(set(drugs)) for drugs in rows])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -28,6 +28,7 @@ def columns(items: list[tuple[bool, float]]) -> tuple[NDArray[np.bool_], NDArray
     )
 
 
+@settings(deadline=None)
 @given(st.lists(ITEMS, max_size=6), st.integers(0, 3))
 def test_many_rankings_are_each_as_defined(rankings: list[list[tuple[bool, float]]], missing: int) -> None:
     wanted, scores = columns([item for items in rankings for item in items])
@@ -38,6 +39,7 @@ def test_many_rankings_are_each_as_defined(rankings: list[list[tuple[bool, float
     assert found.tolist() == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(ITEMS)
 def test_only_the_order_of_scores_counts(items: list[tuple[bool, float]]) -> None:
     wanted, scores = columns(items)

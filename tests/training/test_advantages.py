@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apothecary.errors import UsageError
@@ -15,6 +15,7 @@ STEPS = st.lists(st.lists(VALUES, max_size=4), min_size=1, max_size=5)
 SAMPLE = Rule(deviation="sample", epsilon=1e-4)
 
 
+@settings(deadline=None)
 @given(STEPS, st.sampled_from(ESTIMATORS))
 def test_every_line_gets_one_finite_figure(steps: list[list[float]], estimator: Estimator) -> None:
     found = advantages([sum(each) for each in steps], steps, Rule(estimator))
@@ -22,6 +23,7 @@ def test_every_line_gets_one_finite_figure(steps: list[list[float]], estimator: 
     assert all(math.isfinite(figure) for each in found for figure in (each.outcome, *each.lines))
 
 
+@settings(deadline=None)
 @given(VALUES, st.integers(1, 6), st.sampled_from(ESTIMATORS), st.sampled_from([Rule(), SAMPLE]))
 def test_a_group_of_equals_learns_nothing_from_the_outcome(
     total: float, size: int, estimator: Estimator, rule: Rule
@@ -37,6 +39,7 @@ def test_rounding_is_no_difference() -> None:
     assert deviations([0.1 + 0.2, 0.3], Rule()) == [0.0, 0.0]
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, min_size=2, max_size=8))
 def test_deviations_have_mean_zero(values: list[float]) -> None:
     assert sum(deviations(values, Rule())) == pytest.approx(0, abs=1e-6)

@@ -4,7 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apothecary.errors import DataError
@@ -35,6 +35,7 @@ def test_docstring_examples_hold() -> None:
     assert not found.failed
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_order_and_repeats_change_nothing(rows: list[Interaction]) -> None:
     table = InteractionTable.of(rows)
@@ -42,12 +43,14 @@ def test_order_and_repeats_change_nothing(rows: list[Interaction]) -> None:
     assert len({(row.first, row.second, row.source) for row in table.rows}) == len(table.rows)
 
 
+@settings(deadline=None)
 @given(ROWS, ROWS)
 def test_a_union_is_the_table_of_all_rows(one: list[Interaction], other: list[Interaction]) -> None:
     union = InteractionTable.of(one).union(InteractionTable.of(other))
     assert union.rows == InteractionTable.of([*one, *other]).rows
 
 
+@settings(deadline=None)
 @given(ROWS, st.lists(st.sampled_from([*NAMES, "heparin", "Nothing"])))
 def test_a_matrix_says_what_the_pairs_say(rows: list[Interaction], names: list[str]) -> None:
     table = InteractionTable.of(rows)

@@ -21,8 +21,6 @@ __all__ = ["Overlap", "interacting_pairs", "overlap", "pairs", "share"]
 Counts = NDArray[np.int64]
 Figures = NDArray[np.float64]
 
-_CELLS = 4_000_000
-
 
 @dataclass(frozen=True)
 class Overlap:
@@ -73,11 +71,13 @@ def pairs(sizes: Counts) -> Counts:
     return sizes * (sizes - 1) // 2
 
 
-def interacting_pairs(lists: Sequence[Collection[int]], matrix: NDArray[np.float64]) -> Counts:
+def interacting_pairs(
+    lists: Sequence[Collection[int]], matrix: NDArray[np.float64], *, cells: int = 4_000_000
+) -> Counts:
     """How many pairs of each list interact; `matrix` is not 0 where two drugs do.
 
     Drugs are places in the matrix; one beyond it interacts with nothing. Repeats collapse.
-    The work is done by looking up all pairs of many lists at once.
+    The pairs of many lists are looked up at once, about `cells` at a time.
     """
     size = len(matrix)
     linked = (matrix != 0).astype(np.uint8)
@@ -94,7 +94,7 @@ def interacting_pairs(lists: Sequence[Collection[int]], matrix: NDArray[np.float
     for length in np.flatnonzero(np.bincount(sizes)).tolist() if len(sizes) else []:
         rows = np.flatnonzero(sizes == length)
         # As many lists of one length as fit the memory.
-        step = max(1, _CELLS // max(1, length * length))
+        step = max(1, cells // max(1, length * length))
         for part in (rows[start : start + step] for start in range(0, len(rows), step)):
             filled = drugs[starts[part][:, None] + np.arange(length)]
             met = linked[filled[:, :, None], filled[:, None, :]]

@@ -37,13 +37,16 @@ def is_sheet(start: bytes) -> bool:
     return start.startswith(_ZIP)
 
 
-def sheet_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row with its number; a cell without a value is "". Raises FormatError."""
+def sheet_rows(path: Path, limit: int = MAX_PART_BYTES) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row with its number; a cell without a value is "".
+
+    Raises FormatError for what is no such file, is damaged, or has a part of more than `limit` bytes.
+    """
     where = printable(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            strings = list(_strings(archive, where)) if _STRINGS in archive.namelist() else []
-            for _, row in _elements(archive, _SHEET, "row", where):
+            strings = list(_strings(archive, where, limit)) if _STRINGS in archive.namelist() else []
+            for _, row in _elements(archive.open(_SHEET), "row", where, limit):
                 number = row.get("r") or ""
                 yield int(number) if number.isdecimal() else 0, _cells(row, strings, f"{where}:{number}")
     except KeyError as error:
@@ -55,8 +58,8 @@ def sheet_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise FormatError(f"damaged xlsx file: {error}", where=where, hint=_HINT) from error
 
 
-def _strings(archive: zipfile.ZipFile, where: str) -> Iterator[str]:
-    for _, item in _elements(archive, _STRINGS, "si", where):
+def _strings(archive: zipfile.ZipFile, where: str, limit: int) -> Iterator[str]:
+    for _, item in _elements(archive.open(_STRINGS), "si", where, limit):
         # Phonetic readings of a string (rPh) are no part of it.
         parts = (text for text in item.iter(f"{_SPACE}t") if not _is_reading(text))
         yield "".join(text.text or "" for text in parts)
@@ -102,26 +105,25 @@ def _value(cell: etree._Element, strings: list[str], where: str) -> str:
 class _Bounded:
     """A part of the archive as the parser reads it. What the archive says of its size is not trusted."""
 
-    def __init__(self, stream: IO[bytes], where: str) -> None:
+    def __init__(self, stream: IO[bytes], where: str, limit: int) -> None:
         self._stream = stream
         self._where = where
+        self._limit = limit
         self._read = 0
 
     def read(self, size: int = -1) -> bytes:
-        """As a binary file does. Raises FormatError beyond `MAX_PART_BYTES`."""
+        """As a binary file does. Raises FormatError beyond the limit."""
         data = self._stream.read(size)
         self._read += len(data)
-        if self._read > MAX_PART_BYTES:
-            raise FormatError(f"unpacks to more than {MAX_PART_BYTES} bytes", where=self._where, hint=_HINT)
+        if self._read > self._limit:
+            raise FormatError(f"unpacks to more than {self._limit} bytes", where=self._where, hint=_HINT)
         return data
 
 
-def _elements(
-    archive: zipfile.ZipFile, part: str, tag: str, where: str
-) -> Iterator[tuple[str, etree._Element]]:
-    with archive.open(part) as stream:
+def _elements(part: IO[bytes], tag: str, where: str, limit: int) -> Iterator[tuple[str, etree._Element]]:
+    with part:
         found = etree.iterparse(
-            cast(IO[bytes], _Bounded(stream, where)),
+            cast(IO[bytes], _Bounded(part, where, limit)),
             events=("end",),
             tag=f"{_SPACE}{tag}",
             resolve_entities=False,

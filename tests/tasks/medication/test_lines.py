@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apothecary.tasks.medication.compose import compose
@@ -17,12 +17,14 @@ def test_case_blanks_and_hyphens_do_not_matter() -> None:
     assert [line.drug for line in lines] == [2, 1, None]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([0, 1, 2])))
 def test_what_is_rendered_is_read_back(drugs: list[int]) -> None:
     lines = read_lines(render_lines(NAMES[drug] for drug in drugs), PLACES)
     assert [line.drug for line in lines] == drugs
 
 
+@settings(deadline=None)
 @given(st.text("aH\n \u2028\r"), st.booleans())
 def test_lines_stand_where_they_say(completion: str, reference: bool) -> None:
     lines = read_lines(completion, PLACES, reference=reference)
@@ -50,6 +52,7 @@ def test_refused_lines_leave_the_list() -> None:
     assert refused_shares(lines) == (0.0, 0.0, 0.5, 1 / 3)
 
 
+@settings(deadline=None)
 @given(*[st.lists(st.integers(0, 9))] * 3)
 def test_a_final_list_is_candidates_and_additions_less_removals(
     candidates: list[int], adds: list[int], removes: list[int]

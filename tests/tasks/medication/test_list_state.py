@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apothecary.errors import UsageError
@@ -13,6 +13,7 @@ DRUGS = st.frozensets(st.integers(0, SIZE - 1))
 NUMBERS = st.integers(0, 2 * SIZE)
 
 
+@settings(deadline=None)
 @given(DRUGS, DRUGS)
 def test_drugs_come_back_in_the_order_of_the_vocabulary(
     drugs: frozenset[int], barred: frozenset[int]
@@ -23,6 +24,7 @@ def test_drugs_come_back_in_the_order_of_the_vocabulary(
     assert state.names("abcdefghijk") == tuple("abcdefghijk"[drug] for drug in sorted(drugs))
 
 
+@settings(deadline=None)
 @given(DRUGS, DRUGS, st.none() | st.integers(0, 2), NUMBERS)
 def test_the_mask_says_what_is_taken(
     drugs: frozenset[int], barred: frozenset[int], budget: int | None, number: int
@@ -41,6 +43,7 @@ def test_the_mask_says_what_is_taken(
     assert not (set(after.drugs) - drugs) & barred
 
 
+@settings(deadline=None)
 @given(DRUGS, st.integers(0, SIZE - 1))
 def test_what_is_done_can_be_undone(drugs: frozenset[int], drug: int) -> None:
     state = ListState.of(drugs, SIZE)

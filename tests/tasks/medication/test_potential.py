@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -46,6 +46,7 @@ def every(links: NDArray[np.float64]) -> Potential:
     return Potential(tuple(Weighted(str(place), 0.7 - place, term) for place, term in enumerate(terms)))
 
 
+@settings(deadline=None)
 @given(LINKS, st.lists(DRUGS, min_size=1, max_size=6))
 def test_steps_add_up_to_what_the_episode_gained(
     links: NDArray[np.float64], path: list[frozenset[int]]
@@ -54,6 +55,7 @@ def test_steps_add_up_to_what_the_episode_gained(
     assert step_rewards(found).sum() == pytest.approx(found[-1] - found[0], abs=1e-12)
 
 
+@settings(deadline=None)
 @given(LINKS, DRUGS)
 def test_jaccard_and_rate_are_shares(links: NDArray[np.float64], drugs: frozenset[int]) -> None:
     lists = Lists.of([drugs], SIZE)
@@ -61,6 +63,7 @@ def test_jaccard_and_rate_are_shares(links: NDArray[np.float64], drugs: frozense
     assert 0 <= ddi_rate(links)(lists)[0] <= 1
 
 
+@settings(deadline=None)
 @given(LINKS, DRUGS, st.permutations(range(SIZE)))
 def test_the_order_of_drugs_changes_nothing(
     links: NDArray[np.float64], drugs: frozenset[int], order: list[int]
@@ -70,6 +73,7 @@ def test_the_order_of_drugs_changes_nothing(
     assert every(links).phi(lists[0]) == every(links).phi(lists[1])
 
 
+@settings(deadline=None)
 @given(LINKS, DRUGS, st.permutations(range(SIZE)))
 def test_the_names_of_drugs_change_nothing(
     links: NDArray[np.float64], drugs: frozenset[int], order: list[int]
@@ -81,12 +85,14 @@ def test_the_names_of_drugs_change_nothing(
         assert here(Lists.of([drugs], SIZE)) == pytest.approx(there(Lists.of([renamed], SIZE)))
 
 
+@settings(deadline=None)
 @given(LINKS, DRUGS)
 def test_without_alpha_only_accuracy_counts(links: NDArray[np.float64], drugs: frozenset[int]) -> None:
     found = phi(published(GOLD, links, alpha=0.0, beta=0.5), drugs)
     assert found == pytest.approx(jaccard(GOLD)(Lists.of([drugs], SIZE)))
 
 
+@settings(deadline=None)
 @given(LINKS, DRUGS, st.integers(0, SIZE - 1))
 def test_to_add_a_drug_and_remove_it_gains_nothing(
     links: NDArray[np.float64], drugs: frozenset[int], drug: int

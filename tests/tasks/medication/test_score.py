@@ -110,8 +110,8 @@ def test_average_precision_counts_drugs_without_a_score_as_never_found() -> None
 PROBABILITIES = st.dictionaries(st.sampled_from("abcdefg"), st.floats(0, 1), min_size=1)
 
 
-@given(st.lists(st.tuples(PROBABILITIES, st.sets(st.sampled_from("abcdefg"))), min_size=1, max_size=5))
 @settings(deadline=None)
+@given(st.lists(st.tuples(PROBABILITIES, st.sets(st.sampled_from("abcdefg"))), min_size=1, max_size=5))
 def test_the_calibration_error_is_that_of_all_scores(visits: list[tuple[dict[str, float], set[str]]]) -> None:
     gold = [{"visit_id": str(row), "gold": sorted(given)} for row, (_, given) in enumerate(visits)]
     found = scored([said(str(row), scores=scores) for row, (scores, _) in enumerate(visits)], FEW, gold)
