@@ -42,6 +42,9 @@ TOP_LOGPROBS = 1000
 """Alternatives asked for at the first token. Ample: codes are among the first dozens wherever a model
 has understood the question, and the cost is a few milliseconds."""
 
+PROMPT_CACHE = 256
+"""MiB for prompts that left their slot."""
+
 SHOWN_OF_A_REASON = 60
 
 
@@ -84,6 +87,8 @@ def open_llamacpp(
     # Sliding-window models lose their prefix without this.
     params.swa_full = True
     params.ctx_shift = False
+    # Unasked it is 8 GiB, and a long run grows to that.
+    params.cache_ram_mib = PROMPT_CACHE
     # The wheel opens a loopback port that nothing here uses: other users of the machine must not.
     params.api_keys = [secrets.token_hex(16)]
     params.endpoint_slots = False
