@@ -54,8 +54,8 @@ class BaseSettings:
     batch: int = 64
     rate: float = 1.5e-3
     warm_up: int = 100
-    cool_down: int = 300
-    most_steps: int = 6000
+    cool_down: int = 150
+    most_steps: int = 4000
     weight_decay: float = 0.05
 
 

@@ -33,12 +33,19 @@ COMMANDS = [
     ["train", "pocket"],
     ["train", "sft"],
     ["train", "grpo"],
+    ["train", "recommender"],
+    ["train", "stepwise"],
     ["adapters"],
     ["adapters", "merge"],
     ["adapters", "export"],
     ["visits"],
     ["visits", "import"],
     ["visits", "stats"],
+    ["visits", "lists"],
+    ["recommend"],
+    ["instruct"],
+    ["instruct", "catalogue"],
+    ["instruct", "build"],
 ]
 HEAD = """\
 # The command line

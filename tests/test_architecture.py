@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "apothecary"
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 LEVELS = [
-    {"errors", "documents", "visits", "messages"},
+    {"errors", "documents", "examples", "visits", "messages"},
     {"formats", "corpora", "vocab", "align", "metrics", "networks", "engines", "adapters"},
     {"tasks"},
     {"runs", "training", "store"},

@@ -25,23 +25,30 @@ from apothecary.runs.extract import Summary
 from apothecary.runs.extracting import extract_inputs
 from apothecary.runs.keeping import Progress
 from apothecary.runs.opening import ExtractOptions
+from apothecary.runs.policies import RecommendOptions
+from apothecary.runs.recommending import frontier, recommend
 from apothecary.runs.rehearsal import Estimate
 from apothecary.runs.rehearsal import estimate as estimate_run
 from apothecary.runs.scoring import compare_files, score_files
 from apothecary.runs.traces import TraceSummary
 from apothecary.runs.tracing import TraceEstimate, TraceOptions, foresee_traces, write_traces
 from apothecary.runs.tuning import Development, TuneOptions
+from apothecary.runs.visit_asking import AskOptions, fit_questions
 from apothecary.tasks import catalog
 from apothecary.tasks.flow import ScoreOptions
 from apothecary.training.adapter_form import AdapterForm
 from apothecary.training.lora_settings import TuneSettings, read_grpo_settings, read_sft_settings
+from apothecary.training.recommender import train_recommender
+from apothecary.training.stepwise_recommender import train_stepwise
 
 if TYPE_CHECKING:
     from apothecary.training.tuning import Tuned
 
 __all__ = [
     "AdapterForm",
+    "AskOptions",
     "ExtractOptions",
+    "RecommendOptions",
     "TraceOptions",
     "Trained",
     "TuneOptions",
@@ -54,13 +61,17 @@ __all__ = [
     "extract",
     "fit",
     "foresee_ablation",
+    "frontier",
     "merge_adapter",
     "read",
+    "recommend",
     "score",
     "stats",
     "traces",
     "train_grpo",
+    "train_recommender",
     "train_sft",
+    "train_stepwise",
     "write",
 ]
 
@@ -191,6 +202,8 @@ def fit(
     at most that share is wrong, as far as these documents tell. Raises UsageError for a task that decides
     nothing by a threshold, else as `score`.
     """
+    if risk is None and (fitted := fit_questions(task, Path(gold), Path(predictions), encoding)) is not None:
+        return fitted
     chosen = catalog.load(task)
     if chosen.fit is None:
         raise UsageError(f"{task} decides nothing by a threshold")
@@ -270,7 +283,8 @@ def train_sft(
     ``train``. Raises ApothecaryError.
     """
     settings = read_sft_settings(Path(config))
-    return _tune(Path(config), settings, _training("sft").train_sft, options or TuneOptions(), say)
+    module = _training("soft_sft" if settings.soft else "sft")
+    return _tune(Path(config), settings, module.train_sft, options or TuneOptions(), say)
 
 
 def train_grpo(

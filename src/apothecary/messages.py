@@ -34,12 +34,14 @@ __all__ = [
     "Request",
     "RoleSpan",
     "SetProbabilities",
+    "SoftToken",
     "TagSpans",
     "TaggedSpan",
     "TaggedSpans",
     "Usage",
     "Value",
     "nothing",
+    "soft_mark",
 ]
 
 Offsets = tuple[int, int]
@@ -178,8 +180,27 @@ class RoleSpan:
 
 
 @dataclass(frozen=True)
+class SoftToken:
+    """What a mark in a message stands for, whose vector a model reads in its place: one name, or several.
+
+    Of several, such as the codes of a visit, the vectors are averaged. The engine has the vectors, by kind.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+
+
+def soft_mark(kind: str) -> str:
+    """What stands in a message for a soft token."""
+    return f"<|soft:{kind}|>"
+
+
+@dataclass(frozen=True)
 class Request:
-    """One question. `step` is ``task.step`` and routes it; everything else is its content."""
+    """One question. `step` is ``task.step`` and routes it; everything else is its content.
+
+    `soft_tokens` are what the marks in the messages stand for, in their order.
+    """
 
     messages: tuple[Message, ...]
     step: str
@@ -188,7 +209,7 @@ class Request:
     decoding: Decoding = Decoding()
     want_logprobs: bool = False
     roles: tuple[RoleSpan, ...] = ()
-    soft_tokens: tuple[tuple[float, ...], ...] = ()
+    soft_tokens: tuple[SoftToken, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,7 @@ def test_every_command_of_the_page_is_tried_with_three_kinds_of_bad_input() -> N
         "models",
         "scenarios",
         "train",
+        "instruct",
         "visits",
     }
     assert len({(case.command, case.what) for case in CASES}) == len(CASES)

@@ -25,6 +25,7 @@ from apothecary.messages import (
     Reply,
     Request,
     RoleSpan,
+    SoftToken,
     nothing,
 )
 
@@ -159,7 +160,7 @@ def test_a_reply_with_a_lone_surrogate_is_found_again(path: Path) -> None:
         lambda info, request: (info, replace(request, constraint=Grammar("a"))),
         lambda info, request: (info, replace(request, want_logprobs=True)),
         lambda info, request: (info, replace(request, roles=(RoleSpan(0, 0, 1, "drug"),))),
-        lambda info, request: (info, replace(request, soft_tokens=((0.5,),))),
+        lambda info, request: (info, replace(request, soft_tokens=(SoftToken("drug", ("a",)),))),
         lambda info, request: (info, replace(request, step="t.other")),
     ],
 )

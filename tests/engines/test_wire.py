@@ -24,6 +24,7 @@ from apothecary.messages import (
     Reply,
     Request,
     RoleSpan,
+    SoftToken,
     SetProbabilities,
     TaggedSpan,
     TaggedSpans,
@@ -76,7 +77,7 @@ fields: dict[str, st.SearchStrategy[Any]] = {
     "decoding": st.builds(Decoding, counts, st.floats(0, 2), counts, names),
     "want_logprobs": st.booleans(),
     "roles": st.lists(st.builds(RoleSpan, counts, counts, counts, texts), max_size=2).map(tuple),
-    "soft_tokens": st.lists(st.lists(st.floats(0, 1), max_size=2).map(tuple), max_size=2).map(tuple),
+    "soft_tokens": st.lists(st.builds(SoftToken, texts, names), max_size=2).map(tuple),
 }
 requests = st.builds(Request, **fields)
 

@@ -98,6 +98,7 @@ FILES: Mapping[str, str | bytes] = {
     "damaged/model.json": model({"e": "0" * 64, "t": "0" * 64}),
     "damaged/e": "x",
     "nul-model/model.json": model({"\0": "0" * 64, "t": "0" * 64}, encoder="\0"),
+    "deep-policy/model.json": DEEP,
     "fake.gguf": "GGUF is not what this is",
     "ids.txt": b"12\n\xff\n",
     "words.txt": "12\ntwelve\n",

@@ -15,7 +15,7 @@ __all__ = ["fit"]
 
 
 def fit(
-    task: Annotated[str, typer.Argument(help="relations.")],
+    task: Annotated[str, typer.Argument(help="relations or medication.")],
     gold: Annotated[Path, typer.Option(help="Annotated documents; never those of a test set.")],
     predictions: Annotated[Path, typer.Option(help="The predictions.jsonl of a run over them.")],
     risk: Annotated[
@@ -24,7 +24,7 @@ def fit(
     out: Annotated[Path | None, typer.Option(help="Where to write [default: print].")] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Fit the thresholds that maximise F1 on annotated documents, from the odds a run recorded."""
+    """Fit thresholds on annotated documents, or on visits with their lists, from what a run recorded."""
     from apothecary import api
 
     text = json.dumps(api.fit(task, gold, predictions, risk=risk, encoding=encoding), indent=2) + "\n"

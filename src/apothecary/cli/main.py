@@ -22,14 +22,19 @@ from apothecary.cli import (
     extract,
     fetch,
     fit,
+    instruct,
     models,
+    recommend,
     scenarios,
     score,
     stats,
     traces,
     train,
     train_grpo,
+    train_recommender,
     train_sft,
+    train_stepwise,
+    visit_lists,
     visits,
 )
 from apothecary.errors import ApothecaryError, BudgetExhausted, UsageError
@@ -53,9 +58,14 @@ app.command("traces")(traces.traces)
 app.add_typer(models.app, name="models")
 train.app.command("sft")(train_sft.train_sft)
 train.app.command("grpo")(train_grpo.train_grpo)
+train.app.command("recommender")(train_recommender.train_recommender)
+train.app.command("stepwise")(train_stepwise.train_stepwise)
 app.add_typer(train.app, name="train")
 app.add_typer(adapters.app, name="adapters")
+visits.app.command("lists")(visit_lists.lists)
 app.add_typer(visits.app, name="visits")
+app.command("recommend")(recommend.recommend)
+app.add_typer(instruct.app, name="instruct")
 
 
 def _version(asked: bool) -> None:

@@ -12,6 +12,7 @@ Differences from the engine of llama.cpp:
 4. What the choices of one call share at their beginning is read once; what other requests share is not.
 5. Models that can think before they answer are told not to.
 6. Role-conditioned adapters are read with the roles of a request; other models pass over these.
+7. Adapters with soft tokens read those of a request; other models refuse it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from apothecary.engines.hf_constraints import Codes, Prompt, Row, Vocabulary, Wr
 from apothecary.engines.hf_passes import Beginning, score, write
 from apothecary.engines.hf_roles import INSTALL, OpenRoles, RoleReader, open_reader
 from apothecary.engines.hf_weights import digest_of, find_folder, has_tables, load
+from apothecary.engines.soft import LORA, OpenSoft, SoftReader, check_soft, has_soft, open_soft
 from apothecary.engines.tuned import read_asked
 from apothecary.errors import ApothecaryError, ContextOverflow, EngineError
 from apothecary.messages import (
@@ -54,6 +56,7 @@ __all__ = ["HfOptions", "HuggingFace", "open_hf"]
 
 SHOWN_OF_A_REASON = 60
 UNASKED = "reads roles, and a request without them as if no token had one: ask with them (--set roles=lemma)"
+UNMARKED = "reads soft tokens, and its asked.json does not say which: it is asked without them"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class HfOptions:
 
     Prompt and reply together have at most `context` tokens, fewer where the model knows fewer positions;
     `batch` requests are answered side by side. `seed` is added to that of a request. `roles` opens
-    role-conditioned adapters; None refuses them.
+    role-conditioned adapters, `soft` those with soft tokens; None refuses them.
     """
 
     threads: int | None = None
@@ -70,6 +73,7 @@ class HfOptions:
     batch: int = 8
     seed: int = 0
     roles: OpenRoles | None = None
+    soft: OpenSoft | None = None
 
 
 def open_hf(
@@ -77,9 +81,9 @@ def open_hf(
 ) -> HuggingFace:
     """Load a folder, or a model of the Hugging Face Hub by its name, with a PEFT adapter.
 
-    The adapter is merged into the weights, unless it is role-conditioned. Raises ModelMissing for what is
+    The adapter is merged into the weights, unless it is role-conditioned; soft tokens stand before them. Raises ModelMissing for what is
     neither here nor to be had, WeightsError for a folder that does not load, EngineError without the extra,
-    for an adapter that does not fit, and for roles that nobody gives.
+    for an adapter that does not fit, and for roles and soft tokens that nobody gives.
     """
     try:
         import llguidance  # noqa: F401 - told apart here from what is wrong with a model
@@ -90,7 +94,9 @@ def open_hf(
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = find_folder(path_or_name)
-    tables, conditioned = has_tables(folder), adapter is not None and check_adapter(adapter)
+    soft = open_soft(options.soft, adapter) if adapter is not None and has_soft(adapter) else None
+    lora = adapter / LORA if adapter is not None and soft else adapter
+    tables, conditioned = has_tables(folder), lora is not None and check_adapter(lora)
     if tables and conditioned:
         raise EngineError("the model reads roles already", where=str(adapter), hint="take its original")
     reads = folder if tables else adapter if conditioned else None
@@ -98,8 +104,10 @@ def open_hf(
     asked = read_asked(adapter or folder)
     with warnings.catch_warnings(action="ignore"):
         tokenizer, model = load(folder, reader if tables else None)
-        if adapter is not None:
-            model = reader.adapted(model, adapter) if reader and conditioned else merged(model, adapter)
+        if lora is not None:
+            model = reader.adapted(model, lora) if reader and conditioned else merged(model, lora)
+        if adapter is not None and soft:
+            soft.open(model, tokenizer, adapter)
     vocabulary = Vocabulary(tokenizer, model.generation_config.eos_token_id, where=str(folder))
     model.train(False)
     torch.set_num_threads(options.threads or free_cores())
@@ -109,17 +117,24 @@ def open_hf(
     settings = f"{digest_of(folder)} {versions} {number} on {device} context {held}"
     settings += f" seed {options.seed}" if options.seed else ""
     rounded = f"computes in {number}: a reply may differ a little with what else is asked at the same time"
-    told = any("roles" in own for own in asked.settings.values())
+    told, marked = (any(own.get(name) for own in asked.settings.values()) for name in ("roles", "soft"))
+    notes = ((rounded, number != "float32"), (UNASKED, reader and not told), (UNMARKED, soft and not marked))
     info = EngineInfo(
         name=name,
         digest=hashlib.sha256(settings.encode()).hexdigest(),
-        adapter_digest=digest_of(adapter) if adapter is not None else "",
+        adapter_digest=_adapter_digest(adapter, lora),
         steps=asked.steps,
-        notes=(*([rounded] if number != "float32" else []), *([UNASKED] if reader and not told else [])),
+        notes=tuple(note for note, holds in notes if holds),
         tuned=asked.settings,
     )
     running = replace(options, context=held, batch=max(1, options.batch))
-    return HuggingFace(model, tokenizer, vocabulary, info, running, reader)
+    return HuggingFace(model, tokenizer, vocabulary, info, running, reader, soft)
+
+
+def _adapter_digest(adapter: Path | None, lora: Path | None) -> str:
+    """What stands for an adapter, be its LoRA in a folder of its own or not."""
+    parts = [digest_of(each) for each in dict.fromkeys((adapter, lora)) if each is not None]
+    return hashlib.sha256("".join(parts).encode()).hexdigest() if len(parts) > 1 else "".join(parts)
 
 
 @dataclass(frozen=True)
@@ -149,6 +164,7 @@ class HuggingFace:
         info: EngineInfo,
         options: HfOptions,
         reader: RoleReader | None = None,
+        soft: SoftReader | None = None,
     ) -> None:
         self._model: PreTrainedModel | None = model
         self._tokenizer = tokenizer
@@ -156,6 +172,7 @@ class HuggingFace:
         self._info = info
         self._options = options
         self._reader = reader
+        self._soft = soft
         self._lock = threading.Lock()
 
     @property
@@ -176,6 +193,9 @@ class HuggingFace:
         with self._lock, torch.inference_mode():
             if self._model is None:
                 raise EngineError("the engine is closed", where=self._info.name)
+            check_soft(requests, self._info.name, self._soft.kinds if self._soft else ())
+            if self._soft is not None:
+                self._soft.forget()
             asked = []
             for place, request in enumerate(requests):
                 try:
@@ -233,11 +253,14 @@ class HuggingFace:
         contents = [message.content for message in request.messages]
         begins = bool(request.messages) and request.messages[-1].role == "assistant"
         render = partial(self._rendered, [message.role for message in request.messages], begins)
-        tokens = self._tokenizer.encode(render(contents), add_special_tokens=False)
+        if self._soft is None:
+            tokens = tuple(self._tokenizer.encode(render(contents), add_special_tokens=False))
+        else:
+            tokens = self._soft.encode(render(contents), request.soft_tokens)
         roles: tuple[int, ...] = ()
         if self._reader is not None:
             roles = self._reader.roles(self._tokenizer, render, contents, request.roles)
-        return Prompt(tuple(tokens), roles), contents[-1] if begins else ""
+        return Prompt(tokens, roles), contents[-1] if begins else ""
 
     def _rendered(self, speakers: Sequence[str], begins: bool, contents: Sequence[str]) -> str:
         """The messages by the chat template; of a reply that `begins`, the beginning as it is."""

@@ -21,6 +21,7 @@ import httpx2
 
 from apothecary.engines.chat import Dialect, Unusable, read_reply, request_body, rough_tokens
 from apothecary.engines.pace import FIRST_PAUSE, Pace, Retries, pause_before
+from apothecary.engines.soft import check_soft
 from apothecary.errors import ContextOverflow, EngineError
 from apothecary.messages import Done, EngineInfo, Failure, Outcome, Reply, Request, nothing
 
@@ -163,6 +164,7 @@ class Http:
         Raises EngineError when the server is gone, refuses the key or has no such model, and when the
         engine is closed, be it by another thread in the meantime.
         """
+        check_soft(requests, self._info.name)
         outcomes: dict[int, Outcome] = {}
         waiting = self._start(requests)
         try:

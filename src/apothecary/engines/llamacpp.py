@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 
 from apothecary.engines.cores import free_cores
 from apothecary.engines.options import JSON_BLANKS, choice_grammar, option_logprobs
+from apothecary.engines.soft import check_soft, has_soft
 from apothecary.engines.tuned import read_asked
 from apothecary.engines.weights import ModelFile
 from apothecary.errors import ContextOverflow, EngineError
@@ -70,6 +71,8 @@ def open_llamacpp(
 
     `context` is the tokens of one slot; `slots` documents can be at work at once.
     """
+    if adapter is not None and has_soft(adapter):
+        raise EngineError("has soft tokens, which llama.cpp cannot read", where=str(adapter), hint="hf:MODEL+ADAPTER")
     if adapter is not None and not adapter.is_file():
         raise EngineError("there is no such adapter", where=str(adapter))
     asked = read_asked(adapter)
@@ -136,6 +139,7 @@ class LlamaCpp:
 
     def answer(self, requests: Sequence[Request], done: Done = nothing) -> Sequence[Outcome]:
         """Answer in order; what fails is a Failure of its own."""
+        check_soft(requests, self._info.name)
         slot = self._slots.get()
         try:
             outcomes = []

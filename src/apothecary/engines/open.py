@@ -17,6 +17,7 @@ from apothecary.engines.pocket import open_pocket
 from apothecary.engines.replay import open_replay
 from apothecary.engines.routing import KINDS
 from apothecary.engines.scripted import read_script
+from apothecary.engines.soft import OpenSoft
 from apothecary.engines.tuned import shipped_adapter
 from apothecary.engines.weights import resolve
 from apothecary.errors import UsageError
@@ -48,7 +49,7 @@ class EngineOptions:
 
     None for `threads` means the cores at hand; `seed` is added to that of a request and matters
     only where a request samples; `cache` is where a replayed run finds its replies (None: the user's).
-    `roles` opens role-conditioned adapters; None refuses them.
+    `roles` opens role-conditioned adapters, `soft` those with soft tokens; None refuses them.
     """
 
     threads: int | None = None
@@ -57,6 +58,7 @@ class EngineOptions:
     seed: int = 0
     cache: Path | None = None
     roles: OpenRoles | None = None
+    soft: OpenSoft | None = None
 
 
 def engine_spec(option: str | None) -> str:
@@ -82,7 +84,11 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
             name=spec,
             adapter=_path(hugging_face["adapter"]),
             options=HfOptions(
-                threads=options.threads, context=options.context, seed=options.seed, roles=options.roles
+                threads=options.threads,
+                context=options.context,
+                seed=options.seed,
+                roles=options.roles,
+                soft=options.soft,
             ),
         )
     parts = _LLAMACPP.fullmatch(spec)

@@ -16,6 +16,7 @@ from apothecary.engines.hf_roles import RoleReader
 from apothecary.engines.open import EngineOptions, engine_spec, open_engine
 from apothecary.engines.replay import Replay
 from apothecary.engines.routing import Routed, parse_routes
+from apothecary.engines.soft import SoftReader
 from apothecary.messages import Engine
 from apothecary.runs.folder import unfinished
 
@@ -63,6 +64,7 @@ def open_engines(
                         seed=options.seed,
                         cache=path,
                         roles=_role_reader,
+                        soft=_soft_reader,
                     ),
                 )
                 stack.callback(bare.close)
@@ -77,6 +79,11 @@ def open_engines(
 def _role_reader() -> RoleReader:
     # By its name: it needs libraries that are optional, and most runs none of them.
     reader: RoleReader = import_module("apothecary.adapters.role_reader").RoleAdapters(ROLES)
+    return reader
+
+
+def _soft_reader() -> SoftReader:
+    reader: SoftReader = import_module("apothecary.adapters.soft_reader").SoftAdapters()
     return reader
 
 

@@ -20,7 +20,6 @@ import torch
 from datasets import Dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl.trainer.grpo_config import GRPOConfig
-from trl.trainer.grpo_trainer import GRPOTrainer
 
 from apothecary.errors import DataError, UsageError
 from apothecary.training.adapter_files import AdapterFile, read_adapter, write_adapter
@@ -30,6 +29,7 @@ from apothecary.training.checkpoints import Checkpoints, Judge
 from apothecary.training.lora_settings import GrpoSettings
 from apothecary.training.policy import plain_config
 from apothecary.training.reward_calls import load_rewards
+from apothecary.training.stepwise_grpo import trainer_for
 from apothecary.training.tuning import Tuned, begun, check_rewarded, check_tracking, finish
 
 __all__ = ["train_with_trl"]
@@ -64,8 +64,10 @@ def train_with_trl(
         raise DataError(f"no prompt leaves room in {settings.max_tokens} tokens", hint="raise max_tokens")
     say(f"{len(rows)} prompts; {len(conversations) - len(rows)} too long")
     base.tokenizer.padding_side = "left"
+    # The trainer makes the adapter before it sets its own seed.
+    torch.manual_seed(settings.seed)
     with quiet():
-        trainer = GRPOTrainer(
+        trainer = trainer_for(rewards)(
             model=base.model,
             reward_funcs=[cast("Callable[..., list[float | None]]", each.function) for each in rewards],
             args=_arguments(settings, out, [each.weight for each in rewards]),

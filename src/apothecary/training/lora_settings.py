@@ -19,6 +19,7 @@ __all__ = [
     "LoraSettings",
     "RewardSettings",
     "SftSettings",
+    "SoftSettings",
     "TuneSettings",
     "read_grpo_settings",
     "read_sft_settings",
@@ -135,12 +136,24 @@ class TuneSettings:
     asked: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class SoftSettings:
+    """Soft tokens (`adapters.soft_tokens`): the file of their vectors, and the width of their projectors."""
+
+    tables: str
+    hidden: Count = 512
+
+
 @dataclass(frozen=True, kw_only=True)
 class SftSettings(TuneSettings):
-    """Learning from written answers. `batch` conversations make one step of the optimizer."""
+    """Learning from written answers. `batch` conversations make one step of the optimizer.
+
+    With `soft` the marks in prompts are read as vectors of `tables`, which are made of the training split.
+    """
 
     batch: Count = 16
     data: DataSettings | None = None
+    soft: SoftSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ from apothecary.training.policy import Policy, accelerator, seeded
 from apothecary.training.taught import taught_conversations
 from apothecary.training.tuning import Plan, Tuned, begun, check_tracking, run_through
 
-__all__ = ["micro_batches", "order", "train_sft"]
+__all__ = ["learn", "micro_batches", "order", "train_sft"]
 
 
 def train_sft(
@@ -55,6 +55,9 @@ def train_sft(
         if settings.data
         else (read_conversations(files, answered=True), 0)
     )
+    if any("soft" in each.columns for each in conversations):
+        hint = '[soft] with tables = "..."'
+        raise DataError("has soft tokens to learn from", where=", ".join(settings.train), hint=hint)
     processes = accelerator(settings.track, out)
     checkpoints = begun(settings, files, out, writes=bool(processes.is_main_process), resume=resume)
     policy = Policy(load_base(settings.model, settings.precision), settings, start, processes.device)
@@ -76,7 +79,7 @@ def train_sft(
         batch = [rows[each] for each in chosen]
         seeded(settings, place, processes.process_index)
         own = micro_batches(batch, settings.micro_tokens)[processes.process_index :: processes.num_processes]
-        return _learn(policy, own, batch)
+        return learn(policy, own, batch)
 
     of_epoch = -(-len(rows) // settings.batch)
     plan = Plan(settings, of_epoch, step)
@@ -94,7 +97,7 @@ def _encoded(policy: Policy, conversation: Conversation, settings: SftSettings) 
     return replace(found, roles=policy.template.roles(conversation, ROLES))
 
 
-def _learn(policy: Policy, own: Sequence[Sequence[Tokens]], batch: Sequence[Tokens]) -> dict[str, float]:
+def learn(policy: Policy, own: Sequence[Sequence[Tokens]], batch: Sequence[Tokens]) -> dict[str, float]:
     """Gather the gradients of a step; `own` are the parts of the batch that this process works on."""
     begun = time.monotonic()
     count = sum(len(row.answer) for row in batch)

@@ -1,0 +1,1 @@
+"""Choice: questions whose answer is one or more of given options."""

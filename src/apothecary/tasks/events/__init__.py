@@ -1,0 +1,1 @@
+"""Events: a trigger with its arguments, by type."""

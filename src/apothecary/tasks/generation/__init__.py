@@ -1,0 +1,1 @@
+"""Generation: free text as an answer."""

@@ -1,0 +1,86 @@
+"""Editors that were trained, as editors of a `Problem`: whatever they say, only legal edits are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apothecary.networks.list_editor import ListEditor
+from apothecary.networks.list_features import Harm, ListInputs
+from apothecary.tasks.medication.editors import Editor, Problem, barred_drugs
+from apothecary.tasks.medication.list_state import Action, ListState
+from apothecary.tasks.recommending import Case, CaseEditor, Draft
+
+__all__ = ["by_names", "by_network"]
+
+
+def by_network(network: ListEditor) -> Editor:
+    """The editor of a network. It reads probabilities and interactions, and nothing else of a visit."""
+
+    def edit(problem: Problem) -> list[tuple[Action, ...]]:
+        states, objective = problem.states, problem.objective
+        inputs = ListInputs.of(
+            problem.probabilities,
+            objective.weights,
+            objective.alpha,
+            Harm(objective.measure, objective.target),
+            barred=np.array([barred_drugs(state) for state in states]),
+            rivals=problem.rivals,
+        )
+        start = np.array([state.members for state in states])
+        budget = max((_budget(state) for state in states), default=0)
+        made = network.edit(inputs, start=start, budget=budget)
+        return [
+            _legal(state, (_toggle(state, int(drug)) for drug in drugs if drug >= 0), problem.rivals)
+            for state, drugs in zip(states, made, strict=True)
+        ]
+
+    return edit
+
+
+def by_names(editor: CaseEditor, cases: Sequence[Case], vocabulary: Sequence[str]) -> Editor:
+    """The editor of these very cases, whose drugs go by name; names of no drug are left out."""
+    places = {name: place for place, name in enumerate(vocabulary)}
+
+    def edit(problem: Problem) -> list[tuple[Action, ...]]:
+        drafts = [
+            Draft(
+                case,
+                state.names(vocabulary),
+                frozenset(vocabulary[int(place)] for place in np.flatnonzero(barred_drugs(state))),
+                _budget(state),
+                problem.objective.alpha,
+            )
+            for case, state in zip(cases, problem.states, strict=True)
+        ]
+        return [
+            _legal(
+                state, (Action(kind, places[name]) for kind, name in edits if name in places), problem.rivals
+            )
+            for state, edits in zip(problem.states, editor.edit(drafts), strict=True)
+        ]
+
+    return edit
+
+
+def _legal(
+    state: ListState, actions: Iterable[Action], rivals: NDArray[np.float64] | None
+) -> tuple[Action, ...]:
+    """The actions that are allowed, one after another; no drug joins a rival."""
+    made = []
+    for action in actions:
+        meets = rivals is not None and action.kind == "add" and rivals[action.drug] @ state.members > 0
+        if state.allows(action) and not meets:
+            state = state.after(action)
+            made.append(action)
+    return tuple(made)
+
+
+def _toggle(state: ListState, drug: int) -> Action:
+    return Action("remove" if drug in state else "add", drug)
+
+
+def _budget(state: ListState) -> int:
+    return state.size if state.budget is None else state.budget

@@ -1,0 +1,207 @@
+"""Why a drug is in a list, or is not: rows for programs and pages, and the same in words.
+
+    {"drug": "warfarin", "probability": 0.62, "why": [
+        {"reason": "score", "threshold": 0.28, "share": 0.2},
+        {"reason": "evidence", "of": [{"feature": "diagnosis icd9:427*", "log_odds": 1.1}]},
+        {"reason": "kept"},
+        {"reason": "interaction", "with": "aspirin", "said": [{"source": "BNF", "severity": "severe"}]}]}
+
+`reason` is one of: score, prior (nothing is known of the visit: the share of the training visits), evidence
+(features that add most to the log-odds, in either direction), kept, added or removed (with the number of the
+edit, and by how much the expected Jaccard index and the measure of interactions changed), interaction
+(of a drug in the list: with the drugs of the final list; of one removed: with those of the list it was
+removed from), mask (which, and by what name).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apothecary.tasks.medication.editors import Problem
+from apothecary.tasks.medication.list_state import Action
+from apothecary.tasks.medication.masks import Barred
+from apothecary.tasks.medication.objective import Objective, Sums
+from apothecary.tasks.recommending import Reason
+from apothecary.vocab.interactions import Interaction, InteractionTable
+
+__all__ = ["Path", "Said", "Teller", "paths", "said_of_pairs"]
+
+Matrix = NDArray[np.float64]
+Said = Mapping[tuple[int, int], list[Reason]]
+"""What the sources say of each pair of drugs that interact; the first place is the smaller."""
+
+_DIGITS = 6
+_KEPT: list[Reason] = [{"reason": "kept"}]
+
+
+@dataclass(frozen=True)
+class Path:
+    """The edits of a list, and its figures before the first and after each."""
+
+    start: tuple[int, ...]
+    actions: tuple[Action, ...]
+    expected: Matrix
+    interactions: Matrix
+
+    @cached_property
+    def final(self) -> tuple[int, ...]:
+        """The list after the last edit."""
+        return self.lists[-1]
+
+    @property
+    def lists(self) -> list[tuple[int, ...]]:
+        """The list before the first edit and after each."""
+        current = set(self.start)
+        found = [tuple(sorted(current))]
+        for action in self.actions:
+            current ^= {action.drug}
+            found.append(tuple(sorted(current)))
+        return found
+
+
+def paths(problem: Problem, actions: Sequence[tuple[Action, ...]], objective: Objective) -> list[Path]:
+    """The path of every list of a problem."""
+    counts = [len(each) + 1 for each in actions]
+    owners = np.repeat(np.arange(len(actions)), counts)
+    members = np.zeros((len(owners), problem.probabilities.shape[1]))
+    row = 0
+    for state, made in zip(problem.states, actions, strict=True):
+        members[row : row + len(made) + 1, list(state.drugs)] = 1.0
+        for place, action in enumerate(made, 1):
+            members[row + place : row + len(made) + 1, action.drug] = float(action.kind == "add")
+        row += len(made) + 1
+    probable = problem.probabilities
+    sums = Sums(
+        members.sum(axis=1),
+        (members * probable[owners]).sum(axis=1),
+        ((members @ objective.weights) * members).sum(axis=1) / 2,
+        probable.sum(axis=1)[owners],
+    )
+    expected, interactions = objective.expected(sums), objective.interactions(sums)
+    ends = np.cumsum(counts)
+    return [
+        Path(state.drugs, made, expected[end - count : end], interactions[end - count : end])
+        for state, made, count, end in zip(problem.states, actions, counts, ends, strict=True)
+    ]
+
+
+def said_of_pairs(table: InteractionTable, names: Sequence[str]) -> Said:
+    """What a table says of every pair of names that interact."""
+    ones, others = (each.tolist() for each in np.nonzero(np.triu(table.matrix(names), 1)))
+    return {
+        (one, other): [_said(row) for row in table.of_pair(names[one], names[other])]
+        for one, other in zip(ones, others, strict=True)
+    }
+
+
+def _said(row: Interaction) -> Reason:
+    return {"source": row.source, "severity": row.severity}
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Tells the reasons of one vocabulary: `said` of its pairs, `shares` of the training visits.
+
+    Probabilities, shares and the threshold are told as they are given.
+    """
+
+    vocabulary: tuple[str, ...]
+    said: Said
+    shares: Sequence[float]
+    threshold: float
+
+    @cached_property
+    def _reasons(self) -> dict[tuple[int, int], Reason]:
+        """What a drug's row says of each other one that it interacts with. One row stands in many lists."""
+        names = self.vocabulary
+        found: dict[tuple[int, int], Reason] = {}
+        for pair, said in self.said.items():
+            for drug, other in (pair, pair[::-1]):
+                found[drug, other] = {"reason": "interaction", "with": names[other], "said": said}
+        return found
+
+    @cached_property
+    def _linked(self) -> NDArray[np.bool_]:
+        linked = np.zeros((len(self.vocabulary), len(self.vocabulary)), dtype=np.bool_)
+        for drug, other in self._reasons:
+            linked[drug, other] = True
+        return linked
+
+    def listed(
+        self, path: Path, probable: Sequence[float], evidence: Callable[[int], list[Reason]], *, bare: bool
+    ) -> list[Reason]:
+        """A row for each drug of the final list, in the order of the vocabulary."""
+        final = path.final
+        edits: dict[int, list[Reason]] = {}
+        for number, action in enumerate(path.actions, 1):
+            edits.setdefault(action.drug, []).append(self._edit(path, number))
+        met = self._met(final, final)
+        rows = []
+        for drug in final:
+            why = [self._score(drug, bare=bare), *evidence(drug), *edits.get(drug, _KEPT)]
+            rows.append(self._row(drug, probable, [*why, *met.get(drug, ())]))
+        return rows
+
+    def removed(
+        self,
+        path: Path,
+        probable: Sequence[float],
+        masked: Mapping[int, Barred],
+        rivals: Mapping[int, tuple[int, str]],
+    ) -> list[Reason]:
+        """A row for each drug that was taken out: by a mask, by a rival (drug and class), by an edit."""
+        rows = []
+        for drug, barred in sorted(masked.items()):
+            why: list[Reason] = [{"reason": "mask", "mask": barred.mask, "by": barred.by}]
+            rows.append(self._row(drug, probable, why))
+        for drug, (winner, name) in sorted(rivals.items()):
+            mask: Reason = {
+                "reason": "mask",
+                "mask": "duplicate class",
+                "by": name,
+                "kept": self.vocabulary[winner],
+            }
+            rows.append(self._row(drug, probable, [mask]))
+        current, final = set(path.start), set(path.final)
+        for number, action in enumerate(path.actions, 1):
+            if action.kind == "remove" and action.drug not in final:
+                met = self._met((action.drug,), sorted(current)).get(action.drug, ())
+                rows.append(self._row(action.drug, probable, [self._edit(path, number), *met]))
+            current ^= {action.drug}
+        return rows
+
+    def _row(self, drug: int, probable: Sequence[float], why: list[Reason]) -> Reason:
+        return {"drug": self.vocabulary[drug], "probability": probable[drug], "why": why}
+
+    def _score(self, drug: int, *, bare: bool) -> Reason:
+        if bare:
+            return {"reason": "prior", "share": self.shares[drug]}
+        return {"reason": "score", "threshold": self.threshold, "share": self.shares[drug]}
+
+    def _edit(self, path: Path, number: int) -> Reason:
+        return {
+            "reason": "added" if path.actions[number - 1].kind == "add" else "removed",
+            "edit": number,
+            "expected_jaccard": _change(path.expected, number),
+            "interactions": _change(path.interactions, number),
+        }
+
+    def _met(self, drugs: Sequence[int], listed: Sequence[int]) -> dict[int, list[Reason]]:
+        """The interactions of some drugs with those of a list."""
+        found: dict[int, list[Reason]] = {}
+        if not drugs or not listed:
+            return found
+        rows, columns = np.nonzero(self._linked[np.ix_(drugs, listed)])
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            drug = drugs[row]
+            found.setdefault(drug, []).append(self._reasons[drug, listed[column]])
+        return found
+
+
+def _change(figures: Matrix, number: int) -> float:
+    return round(float(figures[number] - figures[number - 1]), _DIGITS)

@@ -1,0 +1,1 @@
+"""Text pairs: how two texts stand to each other."""

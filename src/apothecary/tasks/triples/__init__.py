@@ -1,0 +1,1 @@
+"""Triples: relations as first argument, type, second argument."""
