@@ -46,6 +46,7 @@ COMMANDS = [
     ["instruct"],
     ["instruct", "catalogue"],
     ["instruct", "build"],
+    ["instruct", "show"],
 ]
 HEAD = """\
 # The command line

@@ -23,6 +23,7 @@ from apothecary.cli import (
     fetch,
     fit,
     instruct,
+    instruct_show,
     models,
     recommend,
     scenarios,
@@ -65,6 +66,7 @@ app.add_typer(adapters.app, name="adapters")
 visits.app.command("lists")(visit_lists.lists)
 app.add_typer(visits.app, name="visits")
 app.command("recommend")(recommend.recommend)
+instruct.app.command("show")(instruct_show.show)
 app.add_typer(instruct.app, name="instruct")
 
 
