@@ -202,6 +202,7 @@ def measure_differences() -> Results:
         "the mean less the pocket models": ("mean", "pocket"),
         "the mean less seed 13": ("mean", "answer-13"),
         "drugs found: the mean less the pocket models": ("mean-found", "pocket-found"),
+        "with the paragraph less without": ("context-13", "answer-13"),
         "reasoning less answer alone": ("reason-13", "answer-13"),
         "after GRPO less before": ("grpo-13", "reason-13"),
         "hybrid less the pocket models": ("hybrid-13", "pocket"),
