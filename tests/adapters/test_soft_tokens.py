@@ -33,9 +33,9 @@ from apothecary.errors import ApothecaryError, EngineError, FormatError, UsageEr
 from apothecary.messages import SoftToken
 from apothecary.messages import soft_mark as mark
 from apothecary.networks.visit_encoder import VectorTable, encode_visits, write_tables
+from apothecary.training import soft_sft
 from apothecary.training.base_model import load_base
 from apothecary.training.lora_settings import LoraSettings, SftSettings, SoftSettings
-from apothecary.training import sft, soft_sft
 from tests.adapters.tiny_models import FAMILIES, SIZES, shaken, tiny
 from tests.engines.tiny_causal import tiny_causal
 
@@ -227,7 +227,7 @@ def test_a_training_that_was_killed_ends_with_the_same_projectors(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"soft": "i50"}, "sft.jsonl:1: its soft tokens are of another form"),
+        ({"soft": "i50"}, "sft.jsonl:2: its soft tokens are of another form"),
         ({"soft": []}, "1 marks, which are not those of 0 soft tokens"),
     ],
 )
@@ -235,7 +235,7 @@ def test_a_row_whose_soft_tokens_do_not_fit_is_named_by_its_line(
     folder: Path, learning: SftSettings, tmp_path: Path, row: dict[str, object], message: str
 ) -> None:
     good = json.loads((folder / "sft.jsonl").read_text().splitlines()[0])
-    (tmp_path / "sft.jsonl").write_text(json.dumps(good | row) + "\n")
+    (tmp_path / "sft.jsonl").write_text(f"{json.dumps(good)}\n{json.dumps(good | row)}\n")
     with pytest.raises(FormatError, match=message):
         write_tables(tmp_path / "soft.json", TABLES, {})
         soft_sft.train_sft(learning, tmp_path, tmp_path / "out", lambda line: None)

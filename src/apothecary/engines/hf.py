@@ -81,9 +81,10 @@ def open_hf(
 ) -> HuggingFace:
     """Load a folder, or a model of the Hugging Face Hub by its name, with a PEFT adapter.
 
-    The adapter is merged into the weights, unless it is role-conditioned; soft tokens stand before them. Raises ModelMissing for what is
-    neither here nor to be had, WeightsError for a folder that does not load, EngineError without the extra,
-    for an adapter that does not fit, and for roles and soft tokens that nobody gives.
+    The adapter is merged into the weights, unless it is role-conditioned; its soft tokens stand before them.
+    Raises ModelMissing for what is neither here nor to be had, WeightsError for a folder that does not load,
+    EngineError without the extra, for an adapter that does not fit, and for roles and soft tokens that nobody
+    gives.
     """
     try:
         import llguidance  # noqa: F401 - told apart here from what is wrong with a model

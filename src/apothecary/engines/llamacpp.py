@@ -71,10 +71,7 @@ def open_llamacpp(
 
     `context` is the tokens of one slot; `slots` documents can be at work at once.
     """
-    if adapter is not None and has_soft(adapter):
-        raise EngineError("has soft tokens, which llama.cpp cannot read", where=str(adapter), hint="hf:MODEL+ADAPTER")
-    if adapter is not None and not adapter.is_file():
-        raise EngineError("there is no such adapter", where=str(adapter))
+    _check_adapter(adapter)
     asked = read_asked(adapter)
     try:
         import xllamacpp
@@ -119,6 +116,13 @@ def open_llamacpp(
         tuned=asked.settings,
     )
     return LlamaCpp(cast(Server, server), info, slots=slots, seed=seed)
+
+
+def _check_adapter(adapter: Path | None) -> None:
+    if adapter is not None and not adapter.is_file():
+        soft = has_soft(adapter)
+        message = "has soft tokens, which llama.cpp cannot read" if soft else "there is no such adapter"
+        raise EngineError(message, where=str(adapter), hint="hf:MODEL+ADAPTER" if soft else "")
 
 
 class LlamaCpp:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["LORA", "OpenSoft", "SoftReader", "check_soft", "has_soft", "open_soft"]
 
 CONFIG, LORA = "soft_tokens.json", "lora"
-"""What stands in the folder of an adapter with soft tokens (`adapters.soft_tokens`): its part, and its LoRA."""
+"""What stands in the folder of an adapter with soft tokens (`adapters.soft_tokens`)."""
 
 
 class SoftReader(Protocol):

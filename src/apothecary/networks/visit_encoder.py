@@ -26,7 +26,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from apothecary.errors import DataError, FormatError, UsageError
 
-__all__ = ["Asked", "VectorTable", "attribute_table", "encode_visits", "read_table", "read_tables", "write_tables"]
+__all__ = [
+    "Asked",
+    "VectorTable",
+    "attribute_table",
+    "encode_visits",
+    "read_table",
+    "read_tables",
+    "write_tables",
+]
 
 Matrix = NDArray[np.float32]
 Asked = Mapping[str, Mapping[str, str | int | float | bool]]

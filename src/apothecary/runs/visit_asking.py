@@ -125,13 +125,15 @@ def opened_policy(
 
 def _as_trained(
     task: Asking, settings: Mapping[str, object], infos: Mapping[str, EngineInfo]
-) -> Mapping[str, object]:
-    """Settings over those that the engines were trained with. Raises UsageError where these ask other steps."""
+) -> dict[str, object]:
+    """Settings over those of the training of the engines. Raises UsageError where these ask other steps."""
     tuned = tuned_settings(task.name, infos)
     found = {**tuned, **settings}
     if task.asked(found) != task.asked(settings):
         own = " ".join(f"--set {name}={value}" for name, value in tuned.items() if name not in settings)
-        raise UsageError("the engine was trained to be asked otherwise", where=next(iter(infos.values())).name, hint=own)
+        raise UsageError(
+            "the engine was trained to be asked otherwise", where=next(iter(infos.values())).name, hint=own
+        )
     return found
 
 

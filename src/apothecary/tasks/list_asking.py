@@ -55,7 +55,7 @@ class FirstList:
 class Lesson:
     """A question about a list with its answer; `start` is the list that is asked about.
 
-    `later` tells a turn that follows another from a first one; `soft` is what marks in the messages stand for.
+    `later` tells a turn that follows another from a first one; `soft` is what the marks in it stand for.
     """
 
     id: str

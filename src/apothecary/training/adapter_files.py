@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from apothecary.adapters.role_files import is_role_adapter
+from apothecary.engines.soft import has_soft
 from apothecary.errors import UsageError, WeightsError
 from apothecary.training.base_model import load_base, quiet, translated
 
@@ -43,6 +44,10 @@ def read_adapter(folder: Path) -> AdapterFile:
     if is_role_adapter(folder):
         hint = "apothecary adapters merge keeps its roles, export --drop-roles leaves them out"
         raise WeightsError("is role-conditioned, not a plain LoRA", where=where, hint=hint)
+    if has_soft(folder):
+        raise WeightsError(
+            "has soft tokens, which no weights hold", where=where, hint="use it: hf:MODEL+ADAPTER"
+        )
     try:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "adapter_model.safetensors")

@@ -90,11 +90,11 @@ def write_list_data(
     shares = {"train": 1 - settings.held_out, "test": settings.held_out}
     parts = split(visits, shares, seed=settings.seed)
     cases = cases_of(parts["train"])
+    given = read_table(options.molecules) if options.molecules else None
+    tables = asking.tables(cases, options.soft, options.width, given) if options.soft else {}
     say(f"{len(cases)} visits to learn from; scoring each by what knows nothing of its patient")
     vocabulary, first = first_lists(cases, settings, lists)
     plain = Teaching(first, vocabulary, options.draws, options.seed, options.passes, options.note)
-    given = read_table(options.molecules) if options.molecules else None
-    tables = asking.tables(cases, options.soft, options.width, given) if options.soft else {}
     teaching = replace(plain, soft=tuple(tables))
     lessons, found = asking.lists(teaching)
     folder = Path(out)
@@ -106,7 +106,11 @@ def write_list_data(
         prompts = _write(folder / GRPO, (_grpo(each) for each in asking.lists(plain)[0] if not each.later))
         asked = _write(folder / QUESTIONS, (_question(*each) for each in asking.questions(teaching)))
         if tables:
-            told = {"soft": ",".join(tables), "passes": options.passes, "note": options.note}
+            told: dict[str, str | bool] = {
+                "soft": ",".join(tables),
+                "passes": options.passes,
+                "note": options.note,
+            }
             write_tables(folder / TABLES, tables, {settings.task: told})
         figures = {**found, "lessons": count, "prompts": prompts, "questions": asked}
         (folder / VOCABULARY).write_text(json.dumps(vocabulary, ensure_ascii=False) + "\n", encoding="utf-8")

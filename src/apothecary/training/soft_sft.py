@@ -1,8 +1,8 @@
 """Supervised fine-tuning with soft tokens: the projectors learn together with the adapter.
 
 As `sft` otherwise: the same loss, order, schedule, log, state, judged checkpoints. A row also has ``soft``,
-what its marks stand for: ``[{"kind": "drug", "names": ["..."]}, ...]``, in the order of the marks. The file of
-the tables says how the adapter is to be asked, unless the settings do.
+what its marks stand for, in their order: ``[{"kind": "drug", "names": ["..."]}, ...]``. The file of the
+tables says how the adapter is to be asked, unless the settings do.
 """
 
 from __future__ import annotations
@@ -115,20 +115,23 @@ def train_sft(
     They must come from the training split alone. Raises ApothecaryError.
     """
     check_tracking(settings)
-    if settings.start or settings.data or settings.dev or settings.lora.roles or settings.soft is None:
+    soft = settings.soft
+    if settings.start or settings.data or settings.dev or settings.lora.roles or soft is None:
         message = "soft tokens go with no start, data, dev or roles"
         raise UsageError(message, where="start, data, dev, lora.roles", hint="leave them out")
-    files, file = [folder / name for name in settings.train], folder / settings.soft.tables
+    files, file = [folder / name for name in settings.train], folder / soft.tables
     conversations = read_conversations(files, answered=True)
     tables, asked = read_tables(file)
     if not any(each.columns.get("soft") for each in conversations):
-        raise DataError("has no soft token", where=", ".join(settings.train), hint="apothecary visits lists --soft")
+        raise DataError(
+            "has no soft token", where=", ".join(settings.train), hint="apothecary visits lists --soft"
+        )
     processes = accelerator(settings.track, out)
     # By its folder: what comes out is not for llama.cpp, which takes no soft tokens.
     settings = replace(settings, model=torch_source(settings.model), asked=settings.asked or asked)
     checkpoints = begun(settings, [*files, file], out, writes=bool(processes.is_main_process), resume=resume)
     base = load_base(settings.model, settings.precision)
-    policy = SoftPolicy(base, settings, tables, processes.device, settings.soft.hidden)
+    policy = SoftPolicy(base, settings, tables, processes.device, soft.hidden)
     encoded = [policy.encode(each) for each in conversations]
     rows = [each for each in encoded if each.length <= settings.max_tokens]
     if not rows:

@@ -88,7 +88,7 @@ def test_a_lesson_in_turns_ends_with_a_stop() -> None:
 def test_questions_are_answered_by_gold() -> None:
     for request, answer in ASKING.questions(teaching(50)):
         assert answer in ("Yes", "No")
-        assert messages[-1].content.rpartition("Drug: ")[2] in NAMES
+        assert request.messages[-1].content.rpartition("Drug: ")[2] in NAMES
 
 
 def _overlap(gold: object) -> Potential:

@@ -17,7 +17,6 @@ from apothecary.networks.visit_encoder import VectorTable, attribute_table, enco
 from apothecary.tasks.medication.features import coded
 from apothecary.tasks.medication.visit_text import check_kinds
 from apothecary.tasks.recommending import Case
-from apothecary.visits import Code
 
 __all__ = ["soft_tables"]
 
@@ -33,10 +32,7 @@ def soft_tables(
     if given is not None and "drug" not in wanted:
         raise UsageError("vectors of drugs go with soft tokens of drugs", hint="--soft drug")
     codes, drugs = encode_visits(
-        [
-            ({name for _, code in _codes(case) for name in code}, case.visit.names)
-            for case in cases
-        ],
+        [({name for _, code in _codes(case) for name in code}, case.visit.names) for case in cases],
         width,
     )
     above = _above(cases)

@@ -90,7 +90,8 @@ def _titles(kind: str, codes: Sequence[Code], kinds: frozenset[str]) -> list[Vis
     for code in codes:
         found.setdefault(code.title.strip() or f"{code.system} {code.code}", []).append(code)
     told = [
-        _marked(title, kind, tuple(coded(kind, own)), kinds) for title, own in list(found.items())[:MOST_CODES]
+        _marked(title, kind, tuple(coded(kind, own)), kinds)
+        for title, own in list(found.items())[:MOST_CODES]
     ]
     more = len(found) - MOST_CODES
     return [*told, VisitText(f"and {more} more")] if more > 0 else told
