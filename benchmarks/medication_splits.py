@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from apothecary.corpora.visit_import import ImportOptions, import_visits
 from apothecary.corpora.visits import split
-from apothecary.errors import DataError
 from apothecary.formats import visit_rows
 from apothecary.metrics.clusters import clustered
 from apothecary.metrics.lists import interacting_pairs, overlap, pairs, share
@@ -121,12 +120,7 @@ def read_records(name: str, work: Path, known: Mapping[str, InteractionTable]) -
     kind, folder = DEMOS[name]
     path = work / f"{name}.jsonl"
     import_visits(DATA / "ehr" / folder, kind, path, ImportOptions(min_support=SUPPORT))
-    visits = []
-    for item in visit_rows.read(path):
-        if isinstance(item, DataError):
-            raise item
-        visits.append(item)
-    return Records(name, tuple(visits), known)
+    return Records(name, tuple(visit_rows.read_whole(path)), known)
 
 
 def measure_split(records: Records, seed: int, estimators: Sequence[Estimator]) -> Results:

@@ -34,6 +34,7 @@ __all__ = [
     "drug_values",
     "drugs_of",
     "read",
+    "read_whole",
     "to_row",
     "visit_of",
     "write",
@@ -83,6 +84,18 @@ def read(path: Path, *, encoding: str = "utf-8") -> Iterator[Visit | DataError]:
             yield FormatError(
                 f"this visit_id stands at line {first} too", where=_place(where, visit.id), hint=hint
             )
+
+
+def read_whole(path: Path) -> list[Visit]:
+    """All visits of a file. Raises DataError for the first bad row, and for a file without any."""
+    visits: list[Visit] = []
+    for item in read(path):
+        if isinstance(item, DataError):
+            raise item
+        visits.append(item)
+    if not visits:
+        raise DataError("holds no visit", where=printable(path), hint="apothecary visits import")
+    return visits
 
 
 def write(visits: Iterable[Visit], stream: TextIO) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from apothecary.corpora.visits import folds, split
-from apothecary.errors import DataError, UsageError
+from apothecary.errors import UsageError
 from apothecary.formats import visit_rows
 from apothecary.messages import Message, Request, SoftToken
 from apothecary.networks.visit_encoder import read_table, write_tables
@@ -23,7 +23,6 @@ from apothecary.tasks.recommending import Case, Knowledge, ListTask, Policy, loa
 from apothecary.training.recommender import cases_of, fit
 from apothecary.training.recommender_settings import RecommenderSettings, read_recommender_settings
 from apothecary.training.scorer_fitting import need_fitting
-from apothecary.visits import Visit
 from apothecary.vocab.interactions import InteractionTable
 
 __all__ = ["ListData", "ListDataOptions", "first_lists", "write_list_data"]
@@ -86,7 +85,7 @@ def write_list_data(
     asking, lists = load_asking(settings.task), load_lists(settings.task)
     if asking is None:
         raise UsageError(f"{settings.task} asks no language model", where=str(config))
-    visits = _read(Path(data or config.parent) / settings.visits)
+    visits = visit_rows.read_whole(Path(data or config.parent) / settings.visits)
     shares = {"train": 1 - settings.held_out, "test": settings.held_out}
     parts = split(visits, shares, seed=settings.seed)
     cases = cases_of(parts["train"])
@@ -180,12 +179,3 @@ def _write(path: Path, rows: Iterable[Mapping[str, object]]) -> int:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     return count
-
-
-def _read(path: Path) -> list[Visit]:
-    visits: list[Visit] = []
-    for item in visit_rows.read(path):
-        if isinstance(item, DataError):
-            raise item
-        visits.append(item)
-    return visits

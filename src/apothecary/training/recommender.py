@@ -20,7 +20,6 @@ from apothecary.corpora.visit_times import earlier_visits, late_inputs, patients
 from apothecary.corpora.visits import folds, split
 from apothecary.errors import DataError, UsageError
 from apothecary.formats import visit_rows
-from apothecary.formats.lines import printable
 from apothecary.metrics.calibration import expected_calibration_error, platt
 from apothecary.metrics.ranking import average_precisions
 from apothecary.networks.scorer_files import write_scorer
@@ -106,7 +105,7 @@ def train_recommender(
     task = load_lists(settings.task)
     path = Path(data or config.parent) / settings.visits
     folder = Path(out or Path("models") / config.stem)
-    visits = _read(path)
+    visits = visit_rows.read_whole(path)
     kept_out: tuple[Visit, ...] = ()
     if settings.held_out:
         shares = {"train": 1 - settings.held_out, "test": settings.held_out}
@@ -283,17 +282,6 @@ def _sample(size: int, seed: int) -> NDArray[np.int64]:
 def _interactions(data: str | Path, settings: RecommenderSettings) -> InteractionTable | None:
     paths = [Path(data) / name for name in settings.interactions]
     return read_interactions(paths) if paths else None
-
-
-def _read(path: Path) -> list[Visit]:
-    visits: list[Visit] = []
-    for item in visit_rows.read(path):
-        if isinstance(item, DataError):
-            raise item
-        visits.append(item)
-    if not visits:
-        raise DataError("holds no visit", where=printable(path), hint="apothecary visits import")
-    return visits
 
 
 def _write(out: Path, scorer: DrugScorer, kept_out: Sequence[Visit]) -> None:

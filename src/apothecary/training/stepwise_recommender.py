@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apothecary.corpora.visits import folds, split
-from apothecary.errors import DataError, UsageError
+from apothecary.errors import UsageError
 from apothecary.formats import visit_rows
-from apothecary.formats.lines import printable
 from apothecary.networks.list_editor import ListEditor, greedy_editor, write_editor
 from apothecary.networks.list_features import ListInputs
 from apothecary.networks.scorer_files import PART, write_scorer
@@ -81,7 +80,7 @@ def train_stepwise(
     task, path = load_lists(scorer.task), base / scorer.visits
     table = read_interactions([base / name for name in settings.interactions])
     shares = {"train": 1 - scorer.held_out, "test": scorer.held_out}
-    learnt_from, kept_out = split(_read(path), shares, seed=scorer.seed).values()
+    learnt_from, kept_out = split(visit_rows.read_whole(path), shares, seed=scorer.seed).values()
     cases, test = cases_of(learnt_from), cases_of(kept_out)
     fitted = fit(cases, scorer, task, table, say)
     if settings.threshold is None:
@@ -161,17 +160,6 @@ def _identity(settings: StepwiseSettings, visits: Path, table: InteractionTable)
         "interactions": sorted({row.version for row in table.rows}),
     }
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
-
-
-def _read(path: Path) -> list[Visit]:
-    visits: list[Visit] = []
-    for item in visit_rows.read(path):
-        if isinstance(item, DataError):
-            raise item
-        visits.append(item)
-    if not visits:
-        raise DataError("holds no visit", where=printable(path), hint="apothecary visits import")
-    return visits
 
 
 def _write(folder: Path, editor: ListEditor, fitted: Fitted, kept_out: Sequence[Visit]) -> None:
