@@ -32,6 +32,7 @@ COMMANDS = [
     ["train"],
     ["train", "pocket"],
     ["train", "sft"],
+    ["train", "stages"],
     ["train", "grpo"],
     ["train", "recommender"],
     ["train", "stepwise"],
@@ -46,7 +47,10 @@ COMMANDS = [
     ["instruct"],
     ["instruct", "catalogue"],
     ["instruct", "build"],
+    ["instruct", "mix"],
     ["instruct", "show"],
+    ["instruct", "evaluate"],
+    ["instruct", "export"],
 ]
 HEAD = """\
 # The command line

@@ -106,6 +106,12 @@ FILES: Mapping[str, str | bytes] = {
     "climbing.toml": f'name = "../../up"\nencoder = "encoder"\n{HEAD}',
     "headless.toml": 'name = "a"\nhead = []\n',
     "unknown.toml": 'name = "a"\nhead = []\ncolour = "red"\n',
+    "judged.toml": '[[set]]\nfile = "blank.jsonl"\nsplits = ["dev"]\n',
+    "mix-none.toml": '[[set]]\nfile = "none.jsonl"\n',
+    "mix-blank.toml": '[[set]]\nfile = "blank.jsonl"\n',
+    "stageless.toml": 'model = "m"\ntrain = ["none.jsonl"]\n',
+    "two-stages.toml": 'model = "m"\ntrain = ["none.jsonl"]\n' + '[[stage]]\nname = "a"\n' * 2,
+    "lost-data.toml": 'model = "m"\ntrain = ["none.jsonl"]\n[[stage]]\nname = "a"\n',
 }
 FOLDERS = ("nothing", "folder.toml")
 RIGHT = {"--task": "mentions", "--engine": "scripted:script.jsonl", "--out": "out"}

@@ -23,6 +23,8 @@ from apothecary.cli import (
     fetch,
     fit,
     instruct,
+    instruct_evaluate,
+    instruct_mix,
     instruct_show,
     models,
     recommend,
@@ -34,6 +36,7 @@ from apothecary.cli import (
     train_grpo,
     train_recommender,
     train_sft,
+    train_stages,
     train_stepwise,
     visit_lists,
     visits,
@@ -59,6 +62,7 @@ app.command("traces")(traces.traces)
 app.add_typer(models.app, name="models")
 train.app.command("sft")(train_sft.train_sft)
 train.app.command("grpo")(train_grpo.train_grpo)
+train.app.command("stages")(train_stages.train_stages)
 train.app.command("recommender")(train_recommender.train_recommender)
 train.app.command("stepwise")(train_stepwise.train_stepwise)
 app.add_typer(train.app, name="train")
@@ -66,7 +70,10 @@ app.add_typer(adapters.app, name="adapters")
 visits.app.command("lists")(visit_lists.lists)
 app.add_typer(visits.app, name="visits")
 app.command("recommend")(recommend.recommend)
+instruct.app.command("mix")(instruct_mix.mix)
 instruct.app.command("show")(instruct_show.show)
+instruct.app.command("evaluate")(instruct_evaluate.evaluate)
+instruct.app.command("export")(instruct_evaluate.export)
 app.add_typer(instruct.app, name="instruct")
 
 

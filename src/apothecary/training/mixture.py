@@ -98,7 +98,6 @@ class _Mixing:
         files = [self.folder / each.file for each in self.settings.set]
         stamps = [_stamp(path) for path in files]
         evaluated = self._evaluated()
-        say(f"{evaluated.counts.total():,} examples to compare with")
         rows = self._noted(evaluated)
         rows.find_repeated()
         rows.find_duplicates(list(self.labels), drop=self.settings.duplicates == "drop")
@@ -108,7 +107,8 @@ class _Mixing:
             told = f"{self.bad} bad rows, the first: {self.first}" if self.bad else ""
             hint = told or f"splits: {', '.join(self.settings.splits)}; left out: {_reasons(self.groups)}"
             raise DataError("no example to learn from", where=str(self.folder), hint=hint)
-        say(f"{len(rows):,} examples to draw from; drawing {total:,} instructions")
+        compared = f"{evaluated.counts.total():,} examples to compare with"
+        say(f"{compared}, {len(rows):,} to draw from; drawing {total:,} instructions")
         with closing(Shuffled(self.work / "order", total)) as shuffled:
             for place, path in enumerate(files):
                 self._draw(rows, place, shuffled)

@@ -89,12 +89,12 @@ class Evaluated:
         ids = listed_ids(sourced)
         if self.held_out.holds(*ids):
             return Overlap("held out", "the list of held-out ids")
-        for each in ids:
-            if each in self._ids:
-                return Overlap("same id", self._names[self._ids[each]])
         place = self._texts.get(digest(text))
         if place is not None:
             return Overlap("same text", self._names[place])
+        for each in ids:
+            if each in self._ids:
+                return Overlap("same id", self._names[self._ids[each]])
         return self._contained(gram_hashes(text)) if len(self._grams) else None
 
     def _contained(self, grams: NDArray[np.uint64]) -> Overlap | None:

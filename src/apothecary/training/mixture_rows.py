@@ -32,7 +32,7 @@ ROW = np.dtype(
 """`take` is how many of its instructions are taken, first all; `like` the row that it repeats."""
 LIVE, REPEATED, DUPLICATE = 0, 1, 2
 """Of a row: it counts; its id was given before; its text was given before."""
-CHUNK = 1 << 16
+CHUNK, WAITING = 1 << 16, 1 << 12
 BINS_BITS = 12
 
 
@@ -46,7 +46,7 @@ class RowWriter:
     def add(self, *values: int) -> None:
         """One more row, in the order of `ROW`."""
         self._waiting.append(values)
-        if len(self._waiting) >= CHUNK:
+        if len(self._waiting) >= WAITING:
             self._write()
 
     def close(self) -> None:
@@ -62,8 +62,9 @@ class RowWriter:
 class Rows:
     """A table that is whole: what repeats is found, then as much is taken as there is to be."""
 
-    def __init__(self, path: Path, slice_rows: int = 1 << 20) -> None:
+    def __init__(self, path: Path, *, slice_rows: int = 1 << 20, chunk_rows: int = CHUNK) -> None:
         self._path = path
+        self._chunk_rows = chunk_rows
         self._slice_rows = slice_rows
         self._count = path.stat().st_size // ROW.itemsize
 
@@ -72,10 +73,10 @@ class Rows:
 
     def chunks(self, *, change: bool = False) -> Iterator[tuple[int, NDArray[np.void]]]:
         """The table in parts, each with the place of its first row; with `change` what is changed stays."""
-        for start in range(0, self._count, CHUNK):
+        for start in range(0, self._count, self._chunk_rows):
             with self._path.open("r+b" if change else "rb") as stream:
                 stream.seek(start * ROW.itemsize)
-                part = np.fromfile(stream, dtype=ROW, count=min(CHUNK, self._count - start))
+                part = np.fromfile(stream, dtype=ROW, count=min(self._chunk_rows, self._count - start))
                 yield start, part
                 if change:
                     stream.seek(start * ROW.itemsize)

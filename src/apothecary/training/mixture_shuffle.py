@@ -10,19 +10,19 @@ from apothecary.formats.instruction_rows import Instruction, exported, to_row
 
 __all__ = ["Shuffled"]
 
-OF_PART = 50_000
-"""Instructions that are put in order at once; some 100 MB."""
+OF_PART = 10_000
+"""Instructions that are put in order at once, as long as there are no more parts than may be: some 20 MB."""
 MOST_PARTS = 200
-"""Files that are open at once."""
+"""Files that are open at once: of ten million instructions a part has 50,000."""
 _FIRST = '{"conversation_id": 0, '
 
 
 class Shuffled:
     """Takes instructions with the number that gives each its place, and writes them in that order."""
 
-    def __init__(self, folder: Path, total: int) -> None:
+    def __init__(self, folder: Path, total: int, of_part: int = OF_PART) -> None:
         folder.mkdir()
-        self._count = min(MOST_PARTS, -(-total // OF_PART))
+        self._count = min(MOST_PARTS, -(-total // of_part))
         self._paths = [folder / str(part) for part in range(self._count)]
         self._stack = ExitStack()
         self._parts = [
