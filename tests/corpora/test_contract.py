@@ -13,20 +13,14 @@ from apothecary.errors import DataError, UsageError
 
 DATA = Path(os.environ.get("APOTHECARY_DATA", Path(__file__).parents[3] / "shared" / "data"))
 # What a corpus is, what none may yield, what is counted of any, and one whose rows are no documents.
-OTHER = {
-    "annotation",
-    "corpus",
-    "counting",
-    "drugcomb",
-    "held_out",
-    "visit_audit",
-    "visit_cut",
-    "visit_import",
-    "visit_sources",
-    "visit_times",
-    "visits",
-}
-NAMES = sorted(module.name for module in pkgutil.iter_modules(corpora.__path__) if module.name not in OTHER)
+OTHER = {"annotation", "corpus", "counting", "drugcomb", "held_out"}
+# Of visits and of examples, which keep other promises.
+FAMILIES = ("visit", "instruct_")
+NAMES = sorted(
+    module.name
+    for module in pkgutil.iter_modules(corpora.__path__)
+    if module.name not in OTHER and not module.name.startswith(FAMILIES)
+)
 
 
 def corpus_of(name: str) -> Corpus:
