@@ -10,17 +10,17 @@ split = "train"
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from apothecary.errors import FormatError, UsageError
 from apothecary.examples import LANGUAGES, TASKS
+from apothecary.formats.toml_settings import checked, toml_of
 from apothecary.tasks.instruct_score import rule_of
 
 __all__ = ["Part", "Suite", "default_suites", "read_suite"]
@@ -99,7 +99,7 @@ def read_suite(given: str, *, data: Path | None = None) -> Suite:
     else:
         path = Path(given)
         text, folder, where = _read(path), data or path.parent, given
-    suite = _checked(_table(text, where), where)
+    suite = _checked(toml_of(text, where), where)
     parts = tuple(
         replace(
             part,
@@ -132,22 +132,8 @@ def _read(path: Path) -> str:
         raise FormatError("is not TOML: not UTF-8, or no name of a file", where=str(path)) from error
 
 
-def _table(text: str, where: str) -> Mapping[str, object]:
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        known = isinstance(error, tomllib.TOMLDecodeError)
-        reason = str(error) if known else "nested too deeply, or a number too long"
-        raise FormatError(f"is not TOML: {reason}", where=where) from error
-
-
 def _checked(table: Mapping[str, object], where: str) -> Suite:
-    try:
-        suite = _SUITE.validate_python(table, extra="forbid")
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{name}: {first['msg']}", where=where) from error
+    suite = checked(_SUITE, table, where)
     if not suite.set:
         raise UsageError("a suite without a [[set]]", where=where)
     _bounds(suite, where)

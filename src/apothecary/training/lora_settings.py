@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from apothecary.errors import FormatError, UsageError
+from apothecary.errors import UsageError
+from apothecary.formats.toml_settings import checked, toml_table
 
 __all__ = [
     "DataSettings",
@@ -25,7 +25,6 @@ __all__ = [
     "read_sft_settings",
 ]
 
-S = TypeVar("S")
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -238,23 +237,12 @@ GRPO_PRESETS: Mapping[str, Mapping[str, object]] = {
 
 def read_sft_settings(path: Path) -> SftSettings:
     """Read and check a configuration of ``train sft``. Raises UsageError, FormatError."""
-    return _checked(_SFT, _with_preset(_table(path), SFT_PRESETS, str(path)), str(path))
+    return checked(_SFT, _with_preset(toml_table(path), SFT_PRESETS, str(path)), str(path))
 
 
 def read_grpo_settings(path: Path) -> GrpoSettings:
     """Read and check a configuration of ``train grpo``. Raises UsageError, FormatError."""
-    return _checked(_GRPO, _with_preset(_table(path), GRPO_PRESETS, str(path)), str(path))
-
-
-def _table(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read the configuration: {error.strerror}", where=str(path)) from error
-    except (ValueError, RecursionError) as error:
-        known = isinstance(error, tomllib.TOMLDecodeError | UnicodeDecodeError)
-        reason = str(error) if known else "nested too deeply, or a number too long"
-        raise FormatError(f"is not TOML: {reason}", where=str(path)) from error
+    return checked(_GRPO, _with_preset(toml_table(path), GRPO_PRESETS, str(path)), str(path))
 
 
 def _with_preset(
@@ -270,12 +258,3 @@ def _with_preset(
     own, given = preset["lora"], table.get("lora")
     lora = {**own, **given} if isinstance(own, Mapping) and isinstance(given, Mapping) else given or own
     return {**preset, **table, "lora": lora}
-
-
-def _checked(adapter: TypeAdapter[S], table: Mapping[str, object], where: str) -> S:
-    try:
-        return adapter.validate_python(table, extra="forbid")
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{name}: {first['msg']}", where=where) from error

@@ -11,8 +11,8 @@ from pydantic import Field, TypeAdapter
 
 from apothecary.errors import UsageError
 from apothecary.examples import Language, Sourced, TaskName
+from apothecary.formats.toml_settings import checked, toml_table
 from apothecary.tasks.instruct_records import Policy, SplitTypes
-from apothecary.training.toml_settings import checked, toml_table
 
 __all__ = [
     "AgainstSettings",

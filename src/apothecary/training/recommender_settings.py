@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from apothecary.formats.toml_settings import checked, toml_table
 from apothecary.training.network_settings import NetworkSettings
-from apothecary.training.toml_settings import checked, toml_table
 
 __all__ = ["RecommenderSettings", "read_recommender_settings"]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from apothecary.errors import FormatError, UsageError
+from apothecary.errors import UsageError
+from apothecary.formats.toml_settings import checked, toml_table
 
 __all__ = ["HeadSettings", "PocketSettings", "Source", "read_settings"]
 
@@ -107,25 +107,12 @@ _ADAPTER = TypeAdapter(PocketSettings)
 
 def read_settings(path: Path) -> PocketSettings:
     """Read and check a configuration. Raises UsageError, FormatError."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read the configuration: {error.strerror}", where=str(path)) from error
-    except (ValueError, RecursionError) as error:
-        known = isinstance(error, tomllib.TOMLDecodeError | UnicodeDecodeError)
-        reason = str(error) if known else "nested too deeply, or a number too long"
-        raise FormatError(f"is not TOML: {reason}", where=str(path)) from error
-    return check_settings(table, str(path))
+    return check_settings(toml_table(path), str(path))
 
 
 def check_settings(table: Mapping[str, object], where: str) -> PocketSettings:
     """Settings from plain values. Raises UsageError that names the key."""
-    try:
-        settings = _ADAPTER.validate_python(table, extra="forbid")
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{name}: {first['msg']}", where=where) from error
+    settings = checked(_ADAPTER, table, where)
     names = [head.name for head in settings.head]
     for name in names:
         if names.count(name) > 1 or not name.isidentifier():

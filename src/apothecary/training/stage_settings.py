@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from apothecary.errors import UsageError
+from apothecary.formats.toml_settings import checked, toml_table
 from apothecary.training.lora_settings import SFT_PRESETS, SftSettings
-from apothecary.training.toml_settings import checked, toml_table
 
 __all__ = ["BASE", "PREVIOUS", "Control", "StageSettings", "StagesSettings", "read_stages_settings"]
 

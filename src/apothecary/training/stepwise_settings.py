@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from apothecary.errors import UsageError
+from apothecary.formats.toml_settings import checked, toml_table
 from apothecary.networks.list_editor import Terms
 from apothecary.networks.list_features import Harm
 from apothecary.training.advantages import Estimator, Rule
 from apothecary.training.recommender_settings import RecommenderSettings
-from apothecary.training.toml_settings import checked, toml_table
 
 __all__ = ["AdvantageSettings", "EditorSettings", "StepwiseSettings", "read_stepwise_settings"]
 

@@ -1,4 +1,4 @@
-"""Settings of a training from a user's TOML file: read whole, checked before anything else happens."""
+"""Settings from a user's TOML file: read whole, checked before anything else happens."""
 
 from __future__ import annotations
 
@@ -11,21 +11,35 @@ from pydantic import TypeAdapter, ValidationError
 
 from apothecary.errors import FormatError, UsageError
 
-__all__ = ["checked", "toml_table"]
+__all__ = ["checked", "toml_of", "toml_table"]
 
 S = TypeVar("S")
+_NO_VALUE = "nested too deeply, or a number too long"
 
 
 def toml_table(path: Path) -> dict[str, object]:
     """What a file says. Raises UsageError where it cannot be read, FormatError where it is no TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot read the configuration: {error.strerror}", where=str(path)) from error
+    except ValueError as error:
+        known = isinstance(error, UnicodeDecodeError)
+        raise _no_toml(str(error) if known else _NO_VALUE, str(path)) from error
+    return toml_of(text, str(path))
+
+
+def toml_of(text: str, where: str) -> dict[str, object]:
+    """What a text says. Raises FormatError where it is no TOML."""
+    try:
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        known = isinstance(error, tomllib.TOMLDecodeError | UnicodeDecodeError)
-        reason = str(error) if known else "nested too deeply, or a number too long"
-        raise FormatError(f"is not TOML: {reason}", where=str(path)) from error
+        known = isinstance(error, tomllib.TOMLDecodeError)
+        raise _no_toml(str(error) if known else _NO_VALUE, where) from error
+
+
+def _no_toml(reason: str, where: str) -> FormatError:
+    return FormatError(f"is not TOML: {reason}", where=where)
 
 
 def checked(adapter: TypeAdapter[S], table: Mapping[str, object], where: str) -> S:
