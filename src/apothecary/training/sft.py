@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from apothecary.adapters.role_tokens import random_roles
@@ -31,7 +33,9 @@ from apothecary.training.policy import Policy, accelerator, seeded
 from apothecary.training.taught import taught_conversations
 from apothecary.training.tuning import Plan, Tuned, begun, check_tracking, run_through
 
-__all__ = ["learn", "micro_batches", "order", "train_sft"]
+__all__ = ["fitting", "micro_batches", "order", "plan_of", "train_sft"]
+
+T = TypeVar("T", bound=Tokens)
 
 
 def train_sft(
@@ -67,11 +71,24 @@ def train_sft(
             "no conversation tells roles to learn from", where=", ".join(settings.train), hint=hint
         )
     encoded = [_encoded(policy, each, settings) for each in conversations]
+    rows = fitting(encoded, settings)
+    left_out, tokens = len(encoded) - len(rows), sum(each.length for each in rows)
+    say(f"{len(rows)} conversations, {tokens} tokens; {left_out} too long; {dropped} documents held out")
+    plan = plan_of(settings, policy, rows, processes)
+    return run_through(plan, policy, checkpoints, processes, say, judge, (len(rows), left_out))
+
+
+def fitting(encoded: Sequence[T], settings: SftSettings) -> list[T]:
+    """The conversations that are short enough. Raises DataError when none is."""
     rows = [each for each in encoded if each.length <= settings.max_tokens]
     if not rows:
         raise DataError(f"no conversation fits {settings.max_tokens} tokens", hint="raise max_tokens")
-    left_out, tokens = len(encoded) - len(rows), sum(each.length for each in rows)
-    say(f"{len(rows)} conversations, {tokens} tokens; {left_out} too long; {dropped} documents held out")
+    return rows
+
+
+def plan_of(settings: SftSettings, policy: Policy, rows: Sequence[Tokens], processes: Accelerator) -> Plan:
+    """The steps over the rows, in an order of their own for each epoch; this process does its share."""
+    of_epoch = -(-len(rows) // settings.batch)
 
     def step(place: int) -> dict[str, float]:
         epoch, within = divmod(place, of_epoch)
@@ -79,11 +96,9 @@ def train_sft(
         batch = [rows[each] for each in chosen]
         seeded(settings, place, processes.process_index)
         own = micro_batches(batch, settings.micro_tokens)[processes.process_index :: processes.num_processes]
-        return learn(policy, own, batch)
+        return _learn(policy, own, batch)
 
-    of_epoch = -(-len(rows) // settings.batch)
-    plan = Plan(settings, of_epoch, step)
-    return run_through(plan, policy, checkpoints, processes, say, judge, (len(rows), left_out))
+    return Plan(settings, of_epoch, step)
 
 
 def _encoded(policy: Policy, conversation: Conversation, settings: SftSettings) -> Tokens:
@@ -97,7 +112,7 @@ def _encoded(policy: Policy, conversation: Conversation, settings: SftSettings) 
     return replace(found, roles=policy.template.roles(conversation, ROLES))
 
 
-def learn(policy: Policy, own: Sequence[Sequence[Tokens]], batch: Sequence[Tokens]) -> dict[str, float]:
+def _learn(policy: Policy, own: Sequence[Sequence[Tokens]], batch: Sequence[Tokens]) -> dict[str, float]:
     """Gather the gradients of a step; `own` are the parts of the batch that this process works on."""
     begun = time.monotonic()
     count = sum(len(row.answer) for row in batch)

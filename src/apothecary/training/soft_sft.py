@@ -33,9 +33,9 @@ from apothecary.training.base_model import Base, load_base, torch_source
 from apothecary.training.chat_data import Conversation, Tokens, read_conversations
 from apothecary.training.checkpoints import Judge
 from apothecary.training.lora_settings import SftSettings
-from apothecary.training.policy import Policy, accelerator, seeded
-from apothecary.training.sft import learn, micro_batches, order
-from apothecary.training.tuning import Plan, Tuned, begun, check_tracking, run_through
+from apothecary.training.policy import Policy, accelerator
+from apothecary.training.sft import fitting, plan_of
+from apothecary.training.tuning import Tuned, begun, check_tracking, run_through
 
 __all__ = ["SoftPolicy", "SoftSample", "train_sft"]
 
@@ -133,20 +133,8 @@ def train_sft(
     base = load_base(settings.model, settings.precision)
     policy = SoftPolicy(base, settings, tables, processes.device, soft.hidden)
     encoded = [policy.encode(each) for each in conversations]
-    rows = [each for each in encoded if each.length <= settings.max_tokens]
-    if not rows:
-        raise DataError(f"no conversation fits {settings.max_tokens} tokens", hint="raise max_tokens")
+    rows = fitting(encoded, settings)
     left_out = len(encoded) - len(rows)
     say(f"{len(rows)} conversations; {left_out} too long")
-    of_epoch = -(-len(rows) // settings.batch)
-
-    def step(place: int) -> dict[str, float]:
-        epoch, within = divmod(place, of_epoch)
-        chosen = order(len(rows), settings.seed, epoch)[within * settings.batch :][: settings.batch]
-        batch = [rows[each] for each in chosen]
-        seeded(settings, place, processes.process_index)
-        own = micro_batches(batch, settings.micro_tokens)[processes.process_index :: processes.num_processes]
-        return learn(policy, own, batch)
-
-    plan = Plan(settings, of_epoch, step)
+    plan = plan_of(settings, policy, rows, processes)
     return run_through(plan, policy, checkpoints, processes, say, judge, (len(rows), left_out))

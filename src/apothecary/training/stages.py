@@ -39,10 +39,10 @@ from apothecary.training.chat_data import Conversation, read_conversations
 from apothecary.training.checkpoints import Checkpoints
 from apothecary.training.gguf_lora import engine_with
 from apothecary.training.lora_settings import SftSettings
-from apothecary.training.policy import Learner, Policy, accelerator, seeded
-from apothecary.training.sft import learn, micro_batches, order
+from apothecary.training.policy import Learner, Policy, accelerator
+from apothecary.training.sft import fitting, plan_of
 from apothecary.training.stage_settings import BASE, PREVIOUS, StageSettings, StagesSettings
-from apothecary.training.tuning import Plan, Tuned, check_tracking, finish, run_steps
+from apothecary.training.tuning import Tuned, check_tracking, finish, run_steps
 
 __all__ = ["Finished", "Part", "put_weights", "rows_of", "train_stages"]
 
@@ -189,21 +189,10 @@ def _train(part: Part, conversations: Sequence[Conversation], checkpoints: Check
     if part.start:
         put_weights(policy, part.start)
     encoded = [policy.template.encode(each) for each in conversations]
-    rows = [each for each in encoded if each.length <= settings.max_tokens]
-    if not rows:
-        raise DataError(f"no conversation fits {settings.max_tokens} tokens", hint="raise max_tokens")
+    rows = fitting(encoded, settings)
     left_out = len(encoded) - len(rows)
     say(f"{part.name}: {sum(each.length for each in rows)} tokens; {left_out} conversations too long")
-    of_epoch = -(-len(rows) // settings.batch)
-
-    def step(place: int) -> dict[str, float]:
-        epoch, within = divmod(place, of_epoch)
-        chosen = order(len(rows), settings.seed, epoch)[within * settings.batch :][: settings.batch]
-        batch = [rows[each] for each in chosen]
-        seeded(settings, place)
-        return learn(policy, micro_batches(batch, settings.micro_tokens), batch)
-
-    plan = Plan(settings, of_epoch, step)
+    plan = plan_of(settings, policy, rows, processes)
     learner = _StageLearner(policy, part, plan.total, processes)
     run_steps(plan, policy, learner, checkpoints, processes, say, None)
     return finish(settings, policy.write, checkpoints, (plan.total, len(rows), left_out))
