@@ -1,10 +1,10 @@
-"""The relations task on development parts -> docs/results/relations.md.
+"""The relations task on development parts -> docs/results/relations.md and relations-cost.md.
 
     python -m benchmarks.relations                                    # everything: two hours on two cores
     python -m benchmarks.relations --only tables,ablations            # floors and pocket models: minutes
 
-No test part is read; held-out ids are dropped. Each part keeps its figures under runs/, the page is
-written when all are there. Replies of the language model stay in the reply cache: a second call is quick,
+No test part is read; held-out ids are dropped. Each part keeps its figures under runs/; a page is
+written when all of its parts are there. Replies of the language model stay in the reply cache: a second call is quick,
 except for the runs whose time is told.
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from benchmarks.pocket_figures import Results, about, mapping
 from benchmarks.relations_confidence import measure_confidence
 from benchmarks.relations_cost import measure_cost
+from benchmarks.relations_cost_page import write_cost_page
 from benchmarks.relations_embedded import measure_embedded, ship
 from benchmarks.relations_page import write_page
 from benchmarks.relations_parts import WORK
@@ -27,7 +28,7 @@ from benchmarks.relations_tables import (
     measure_tables,
 )
 
-PARTS = ("tables", "ablations", "confidence", "cost", "language", "language_ablations", "embedded")
+PARTS = ("tables", "ablations", "confidence", "language", "language_ablations", "embedded")
 
 
 def parse() -> argparse.Namespace:
@@ -35,7 +36,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas")
+    parser.add_argument("--only", default=",".join((*PARTS, "cost")), help="parts, separated by commas")
     parser.add_argument("--language-model", default="llamacpp:smollm2-135m-instruct")
     parser.add_argument("--documents", type=int, default=40, help="of CDR for the language model")
     parser.add_argument("--fit-documents", type=int, default=40, help="of CDR's training part")
@@ -64,8 +65,10 @@ def main() -> None:
     for part in given.only.split(","):
         known[part] = {"found": measures[part](), "about": about("benchmarks.relations")}
         results.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    if "cost" in known:
+        print(write_cost_page(mapping(known["cost"])))
     if set(PARTS) <= known.keys():
-        print(write_page(known))
+        print(write_page({part: known[part] for part in PARTS}))
     if given.ship:
         ship(mapping(mapping(known["embedded"])["found"]))
 

@@ -10,14 +10,11 @@ from benchmarks.pocket_figures import ROOT, Record, mapping, number
 from benchmarks.pocket_page import table
 from benchmarks.readers import rows_of
 from benchmarks.relations_confidence import confidence_table, plots
-from benchmarks.relations_cost import REFERENCE
 from benchmarks.relations_embedded import EVALUATORS
 
 __all__ = ["write_page"]
 
 TEMPLATE = Path(__file__).with_name("relations.template.md")
-READ_A_SECOND, WRITTEN_A_SECOND = 380, 90
-"""Tokens of SmolLM2-135M in llama.cpp on two cores."""
 PAGE = ROOT / "docs" / "results" / "relations.md"
 
 
@@ -37,10 +34,6 @@ def write_page(known: Record) -> Path:
         "language_ablations": language_ablations(parts["language_ablations"]),
         "confidence": confidence_table(parts["confidence"]),
         "risk": f"{100 * number(parts['confidence']['risk']):.0f}",
-        "cost": "\n\n".join(cost_table(name, mapping(parts["cost"][name])) for name in REFERENCE),
-        "cost_model": "\n\n".join(
-            cost_model(name, mapping(each)) for name, each in mapping(parts["cost"]["embedded"]).items()
-        ),
         "embedded": embedded_table(embedded),
         "embedded_documents": embedded["documents"],
         "fit_documents": embedded["fit_documents"],
@@ -139,78 +132,6 @@ def language_ablations(found: Record) -> str:
         rows.append([name, percent(micro["precision"]), percent(micro["recall"]), with_interval(interval)])
     mentions = table(["mentions by the language model, strict", "P", "R", "F1 (95 %)"], rows)
     return f"`{found['engine']}`. {ablation_table(found)}\n\n{mentions}"
-
-
-def cost_table(name: str, found: Record) -> str:
-    """Calls and tokens of the ways of asking, by the script."""
-    rows = []
-    for way, row in mapping(found["rows"]).items():
-        row = mapping(row)
-        calls = {step.partition(".")[2]: number(each) for step, each in mapping(row["calls"]).items()}
-        rows.append(
-            [
-                way,
-                f"{number(row['all']):.1f}",
-                f"{calls.get('names', 0) + calls.get('names_together', 0):.1f}",
-                f"{calls.get('pairs', 0) + calls.get('pairs_together', 0):.1f}",
-                f"{number(row['tokens']):,.0f}",
-                f"{100 * number(row['shared']):.0f} %",
-                f"{number(row['written']):.0f}",
-                f"{computed_seconds(row):.0f}",
-                with_interval(mapping(row["score"])["f1"]),
-            ]
-        )
-    rows.append(["released implementation", str(REFERENCE[name]), *[""] * 7])
-    heads = [
-        "way",
-        "calls",
-        "of names",
-        "of pairs",
-        "prompt tokens",
-        "as the prompt before",
-        "written",
-        "seconds, computed",
-        "F1 (95 %)",
-    ]
-    return f"### {name}, {found['documents']} documents\n\n{table(heads, rows)}"
-
-
-def computed_seconds(row: Record) -> float:
-    """What the embedded model would take on two cores, its prefix cache at its best."""
-    read = number(row["tokens"]) * (1 - number(row["shared"]))
-    return read / READ_A_SECOND + number(row["written"]) / WRITTEN_A_SECOND
-
-
-def cost_model(name: str, found: Record) -> str:
-    """The same with the language model."""
-    rows = []
-    for way, row in mapping(found["rows"]).items():
-        row = mapping(row)
-        calls = {step.partition(".")[2]: number(each) for step, each in mapping(row["calls"]).items()}
-        asked = "; ".join(f"{step} {each:.1f}" for step, each in calls.items())
-        rows.append(
-            [
-                way,
-                asked,
-                f"{number(row['tokens']):,.0f}",
-                f"{100 * number(row['shared']):.0f} %",
-                f"{number(row['written']):.0f}",
-                f"{number(row['seconds']):.1f}",
-                str(row["problems"]),
-                with_interval(mapping(row["score"])["f1"]),
-            ]
-        )
-    heads = [
-        "way",
-        "calls by step",
-        "prompt tokens",
-        "from the prefix cache",
-        "written",
-        "seconds",
-        "problems",
-        "F1 (95 %)",
-    ]
-    return f"`{found['engine']}`, {found['documents']} documents of {name}.\n\n{table(heads, rows)}"
 
 
 def embedded_table(found: Record) -> str:
