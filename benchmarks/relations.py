@@ -3,9 +3,9 @@
     python -m benchmarks.relations                                    # everything: two hours on two cores
     python -m benchmarks.relations --only tables,ablations            # floors and pocket models: minutes
 
-No test part is read; held-out ids are dropped. Each part keeps its figures under runs/; a page is
-written when all of its parts are there. Replies of the language model stay in the reply cache: a second call is quick,
-except for the runs whose time is told.
+No test part is read; held-out ids are dropped. Each part keeps its figures under runs/; a page is written
+when all of its parts are there. Replies of the language model stay in the reply cache: a second call is
+quick, except for the runs whose time is told.
 """
 
 from __future__ import annotations

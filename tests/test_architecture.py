@@ -10,11 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "apothecary"
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 LEVELS = [
-    {"errors", "documents", "examples", "visits", "messages"},
+    {"errors", "documents", "examples", "visits", "messages", "markup"},
     {"formats", "corpora", "vocab", "align", "metrics", "networks", "engines", "adapters"},
     {"tasks"},
     {"runs", "training", "store"},
-    {"api", "review", "service", "scale"},
+    {"api", "knowledge", "review", "service", "scale"},
     {"cli"},
     {"__main__"},
 ]
@@ -22,6 +22,8 @@ SAME_LEVEL = {
     "corpora": {"formats", "vocab", "align"},
     "engines": {"networks"},
     "adapters": {"networks"},
+    "service": {"api", "knowledge"},
+    "review": {"knowledge"},
 }
 NOT_FOR_TASKS = {"engines", "adapters"}
 FORBIDDEN = {"utils", "util", "common", "helpers", "misc", "core", "base"}
