@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
 
 from apothecary.metrics.bootstrap import CountIntervals, Interval
 from apothecary.metrics.counts import Counts
 from apothecary.runs.ablation_result import SIGN, AblationResult, Confirmation, scenarios_of
 from apothecary.runs.bubbles import Bubble, Frame, bubble_plot
 from apothecary.runs.ledger import Spent
+from apothecary.runs.pages import MEDICAL, framed, headed, safe, table_of
 from apothecary.tasks.ablation import Effect, Round
 from apothecary.tasks.schema import Scenario
 
@@ -25,27 +22,12 @@ FIGURES = ("precision", "recall", "F1")
 
 def ablation_page(result: AblationResult, *, title: str) -> str:
     """The page as text: what was removed, whether it holds, and every effect of every round."""
-    style = "".join(
-        files("apothecary.runs").joinpath("assets", name).read_text(encoding="utf-8")
-        for name in ("report.css", "ablation.css")
-    )
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    policy = f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'"
     body = [_head(result, title), "<main>", _removed(result)]
     if result.confirmation is not None:
         body.append(_held(result.confirmation, result.confirming))
     body += [_round(result, number) for number in range(len(result.rounds))]
     body += [_cost(result), "</main>"]
-    page = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{_safe(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f"{''.join(body)}\n</body>\n</html>\n"
-    )
-    # A lone surrogate, from a schema or a path, has no UTF-8 form.
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return framed(title, ("report.css", "ablation.css"), "".join(body))
 
 
 def _head(result: AblationResult, title: str) -> str:
@@ -56,16 +38,14 @@ def _head(result: AblationResult, title: str) -> str:
         "rounds": len(result.rounds),
         "removed": len(result.removed),
     }
-    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in counts.items())
-    notes = "".join(f'<p class="notice">{_safe(note)}</p>' for note in _notices(result))
-    return (
-        f'<header><div class="masthead"><div><div class="bar"><h1>{_safe(title)}</h1>'
-        f'<span class="badge {done}">{_safe(result.status)}</span></div>'
-        f'<p class="quiet">{_safe(_about(result))}</p>'
-        '<p class="quiet"><strong>Research tool, not medical advice.</strong> \u0394 is the figure '
-        f"{_safe(SIGN)}. In percentage points, with 95&#8239;% bootstrap intervals over documents.</p></div>"
-        f'<dl id="counts">{cells}</dl></div>{notes}</header>'
+    lead = (
+        f'<div class="bar"><h1>{safe(title)}</h1>'
+        f'<span class="badge {done}">{safe(result.status)}</span></div>'
+        f'<p class="quiet">{safe(_about(result))}</p>'
+        f'<p class="quiet">{MEDICAL} \u0394 is the figure '
+        f"{safe(SIGN)}. In percentage points, with 95&#8239;% bootstrap intervals over documents.</p>"
     )
+    return headed(lead, counts, _notices(result))
 
 
 def _notices(result: AblationResult) -> list[str]:
@@ -88,13 +68,13 @@ def _removed(result: AblationResult) -> str:
     for number, each in enumerate(result.rounds, start=1):
         effect = next((effect for effect in each.effects if effect.scenario == each.removed), None)
         if effect is not None:
-            name = f'<a href="#{_target(number, each.effects.index(effect))}">{_safe(effect.scenario)}</a>'
+            name = f'<a href="#{_target(number, each.effects.index(effect))}">{safe(effect.scenario)}</a>'
             rows.append(("", [f"round {number}", name, *_deltas(effect.delta), _figures(each.base)]))
     if not rows:
         told = "Nothing: every scenario that could be spared is worth its place, or changes no answer."
         table = f"<p>{told if result.rounds else 'No round is over yet.'}</p>"
     else:
-        table = _table(["", "scenario", *_delta_heads(), "P / R / F1 before"], rows, names=2)
+        table = table_of(["", "scenario", *_delta_heads(), "P / R / F1 before"], rows, names=2)
     kept = [
         (result.idle, "change no answer and were kept (remove them with --drop-idle)"),
         (
@@ -103,7 +83,7 @@ def _removed(result: AblationResult) -> str:
         ),
     ]
     more = "".join(
-        f'<p class="quiet lead">{_safe(", ".join(names))}: {told}.</p>' for names, told in kept if names
+        f'<p class="quiet lead">{safe(", ".join(names))}: {told}.</p>' for names, told in kept if names
     )
     return f"<section><h2>What was removed</h2>{table}{more}</section>"
 
@@ -118,7 +98,7 @@ def _held(found: Confirmation, documents: int) -> str:
     return (
         "<section><h2>Does it hold?</h2>"
         f'<p class="lead">On {documents} documents that had no say in what was removed.</p>'
-        f"{_table(heads, rows)}</section>"
+        f"{table_of(heads, rows)}</section>"
     )
 
 
@@ -138,8 +118,8 @@ def _round(result: AblationResult, place: int) -> str:
     plot = _plot(bubbles, number) if bubbles else ""
     return (
         f"<section><h2>Round {number}</h2>"
-        f'<p class="lead">{_safe(gone)}P / R / F1 {_figures(each.base)}. {_safe(ended)}</p>{plot}'
-        f"{_table(['scenario', *_delta_heads()], rows)}</section>"
+        f'<p class="lead">{safe(gone)}P / R / F1 {_figures(each.base)}. {safe(ended)}</p>{plot}'
+        f"{table_of(['scenario', *_delta_heads()], rows)}</section>"
     )
 
 
@@ -185,9 +165,9 @@ def _name(effect: Effect, scenario: Scenario, each: Round) -> str:
     ]
     shown = "".join(f'<span class="badge {kind}">{text}</span>' for text, kind in filter(None, badges))
     return (
-        f'<span class="dot {_safe(scenario.polarity)}"></span>'
-        f"<strong>{_safe(effect.scenario)}</strong>{shown}"
-        f'<span class="text">{_safe(scenario.polarity)}: {_safe(scenario.text)}</span>'
+        f'<span class="dot {safe(scenario.polarity)}"></span>'
+        f"<strong>{safe(effect.scenario)}</strong>{shown}"
+        f'<span class="text">{safe(scenario.polarity)}: {safe(scenario.text)}</span>'
     )
 
 
@@ -197,7 +177,7 @@ def _cost(result: AblationResult) -> str:
         named.append(("confirmation", result.confirmation.spent))
     rows = [("", [name, *_spent(spent)]) for name, spent in [*named, ("all", result.total)]]
     heads = ["", "calls", "from reply cache", "prompt tokens", "new tokens", "seconds"]
-    return f"<section><h2>What it took</h2>{_table(heads, rows)}</section>"
+    return f"<section><h2>What it took</h2>{table_of(heads, rows)}</section>"
 
 
 def _spent(spent: Spent) -> list[str]:
@@ -242,26 +222,3 @@ def _delta_heads() -> list[str]:
 
 def _target(number: int, row: int) -> str:
     return f"r{number}-{row}"
-
-
-def _table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, names: int = 1) -> str:
-    """Rows are an id (or none) and cells of markup, escaped where they were made; `names` cells are text."""
-    kinds = ["" if place < names else ' class="number"' for place in range(len(heads))]
-    head = "".join(
-        f'<th scope="col"{kind}>{_safe(text)}</th>' for kind, text in zip(kinds, heads, strict=True)
-    )
-    body = []
-    for target, cells in rows:
-        named = f' id="{target}"' if target else ""
-        # On a phone each cell stands alone and says itself what it is.
-        filled = zip(kinds, heads, cells, strict=True)
-        inner = "".join(f'<td{kind} data-name="{_safe(text)}">{cell}</td>' for kind, text, cell in filled)
-        body.append(f"<tr{named}>{inner}</tr>")
-    return (
-        '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table class="stack">'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _safe(text: object) -> str:
-    return html.escape(str(text))

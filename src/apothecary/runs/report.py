@@ -6,8 +6,6 @@ into text nodes only. Long runs show their first documents and problems and say 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 import os
@@ -15,12 +13,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 
 from apothecary.errors import RunError
 from apothecary.runs.confidence_panel import confidence_panel
+from apothecary.runs.pages import asset, policy_of
 
 __all__ = ["ReportInput", "render", "write_report"]
 
@@ -88,11 +86,11 @@ def render(report: ReportInput, *, max_documents: int = 200) -> str:
         "errors": first_errors,
         "counts": counts,
     }
-    scripts = {"render": _asset("render.js"), "head": _asset("head.js"), "page": _asset("report.js")}
-    style = _asset("report.css")
+    scripts = {"render": asset("render.js"), "head": asset("head.js"), "page": asset("report.js")}
+    style = asset("report.css")
     slots = {
         "title": html.escape(report.title),
-        "policy": _policy(style, *scripts.values()),
+        "policy": policy_of(style, *scripts.values()),
         "style": style,
         "plain": _plain(shown, counts),
         "confidence": confidence_panel(report.scores),
@@ -100,7 +98,7 @@ def render(report: ReportInput, *, max_documents: int = 200) -> str:
         **scripts,
     }
     # One pass: what is put in is never read as a slot.
-    page = SLOT.sub(lambda slot: slots[slot[1]], _asset("report.html"))
+    page = SLOT.sub(lambda slot: slots[slot[1]], asset("report.html"))
     # A lone surrogate, from a model's reply or a file's name, has no UTF-8 form. One character stays
     # one character, so that offsets still hold.
     return page.encode("utf-8", "replace").decode("utf-8")
@@ -116,23 +114,6 @@ def embed(value: object) -> str:
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text
-
-
-def _asset(name: str) -> str:
-    return files("apothecary.runs").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, *scripts: str) -> str:
-    """Only our own style and scripts run, by their hashes; nothing is ever fetched."""
-    allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
-    return (
-        f"default-src 'none'; base-uri 'none'; form-action 'none'; "
-        f"script-src {allowed}; style-src 'sha256-{_digest(style)}'"
-    )
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _size(value: object) -> int:
