@@ -18,6 +18,7 @@ from apothecary.errors import ApothecaryError, DataError
 from apothecary.formats.inputs import read_inputs
 from tests.hostile.edits import KINDS, TOKENS, WRONG, Edit, edited, variants
 from tests.hostile.readers import MARK, READERS, Reader, outcomes, reader
+from tests.hostile.side_readers import SIDE_READERS
 from tests.hostile.sound import check
 
 LONGEST_MESSAGE = 2000
@@ -38,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("hostile")
 
 
-@pytest.mark.parametrize("reader", READERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("reader", [*READERS, *SIDE_READERS], ids=lambda each: each.name)
 def test_the_valid_files_are_valid(reader: Reader, tmp_path: Path) -> None:
     found = outcomes(reader, tmp_path, reader.seed)
     assert found
@@ -54,7 +55,7 @@ def test_arbitrary_bytes_are_values_or_one_error(reader: Reader, folder: Path, d
     check(outcomes(reader, folder, data), documents=reader.documents)
 
 
-@pytest.mark.parametrize("reader", READERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("reader", [*READERS, *SIDE_READERS], ids=lambda each: each.name)
 @quick
 @example([DEEP[0]])
 @example([DEEP[1]])

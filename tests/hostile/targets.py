@@ -12,6 +12,7 @@ from apothecary.formats.inputs import read_inputs
 from apothecary.messages import Reply
 from apothecary.tasks import catalog
 from tests.hostile import readers, replies
+from tests.hostile.side_readers import SIDE_READERS
 from tests.hostile.sound import check
 
 __all__ = ["Target", "targets"]
@@ -61,7 +62,7 @@ def targets(folder: Path) -> dict[str, Target]:
         text = text_of(data)
         sentences(text), abbreviations(text), locate(text[:40], text)
 
-    found = {reader.name: reading(reader) for reader in readers.READERS}
+    found = {reader.name: reading(reader) for reader in (*readers.READERS, *SIDE_READERS)}
     found["any file"] = Target(tuple(reader.seed for reader in readers.READERS), sniffed)
     found |= {name: parsing(parse) for name, parse in replies.PARSERS.items()}
     found |= {f"task {name}": extracting(name) for name in catalog.names()}
