@@ -4,32 +4,97 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from apothecary.documents import Concept, Document, Mention, Relation
 from apothecary.errors import AnswerError, DataError
-from apothecary.examples import Annotated
-from apothecary.tasks.instruct_answers import Fact, Facts, distinct_facts
-from apothecary.tasks.instruct_items import grouped, pieces, unquoted
-from apothecary.tasks.instruct_replies import DUPLICATE, UNKNOWN, UNREAD, type_of
+from apothecary.examples import Annotated, Sourced
+from apothecary.tasks.flow import Parsed
+from apothecary.tasks.instruct_answers import Answer, Fact, Facts, Gold, distinct_facts
+from apothecary.tasks.instruct_items import grouped, is_nothing, pieces, unquoted
+from apothecary.tasks.instruct_replies import (
+    DUPLICATE,
+    UNKNOWN,
+    UNREAD,
+    TypedLines,
+    body_of,
+    json_of,
+    type_of,
+    typed_lines,
+)
+from apothecary.tasks.instruct_task import Asked, annotated, shown_types
 
 __all__ = [
     "TRIGGER",
-    "alike",
+    "FactForm",
+    "asked_events",
+    "asked_relations",
     "bracketed",
-    "event_facts",
+    "facts_in",
     "facts_of_json",
     "merged",
     "parts",
-    "relation_facts",
+    "read_facts",
     "surface",
-    "symmetric_types",
 ]
 
 TRIGGER = "trigger"
 """The role of the first argument of an event."""
 _BRACKET = re.compile("[\\[【［(（]")
 _TYPE_KEYS = ("type", "relation", "predicate", "event", "event_type", "label", "关系", "类型", "谓语")
+
+
+@dataclass(frozen=True)
+class FactForm:
+    """How facts stand in the lines of a reply, such as `line`.
+
+    `of_json` makes a fact of what JSON held, `of_brackets` of a type and what stands between brackets; None
+    is what cannot be read. `bare`: brackets without a type are taken where one type was asked for.
+    """
+
+    line: str
+    of_json: Callable[[Fact], Fact | None]
+    of_brackets: Callable[[str, str], Fact | None]
+    bare: bool = False
+
+
+def asked_relations(task: str, sourced: Sourced, labels: Sequence[str]) -> Asked:
+    """A task's question about the relations of a document, of the types given. Raises DataError."""
+    example = annotated(sourced)
+    symmetric = [type_ for type_ in symmetric_types(example.document.relations) if type_ in labels]
+    return _asked(task, "RE", sourced, labels, relation_facts(example), symmetric)
+
+
+def asked_events(task: str, sourced: Sourced, labels: Sequence[str]) -> Asked:
+    """A task's question about the events of a document, of the types given. Raises DataError."""
+    return _asked(task, "EE", sourced, labels, event_facts(annotated(sourced)))
+
+
+def facts_in(answer: Answer, gold: Gold) -> tuple[Fact, ...]:
+    """The facts of an answer. Raises AnswerError for an answer of another shape."""
+    if not isinstance(answer, Facts):
+        raise AnswerError("no answer of this task", where=gold.task)
+    return answer.facts
+
+
+def read_facts(reply: str, gold: Gold, form: FactForm) -> Parsed[Answer]:
+    """The facts of a reply in lines by type, or in JSON.
+
+    Raises AnswerError when nothing in it can be read as an answer.
+    """
+    body, repairs = body_of(reply)
+    if is_nothing(body):
+        return Parsed(Facts(()), tuple(repairs))
+    of_json = facts_of_json(json_of(body), gold.options)
+    if of_json is not None:
+        found: list[Fact] = []
+        more = ["JSON read", *of_json[1]]
+        _add([form.of_json(fact) for fact in of_json[0]], found, more)
+    else:
+        found, more = _of_lines(body, gold.options, form)
+    answer, more = merged(found, gold.options, more)
+    return Parsed(answer, (*repairs, *more))
 
 
 def surface(document: Document, mention: Mention) -> str:
@@ -143,6 +208,49 @@ def facts_of_json(value: object, types: Sequence[str]) -> tuple[list[Fact], list
 def type_key(value: Mapping[str, object]) -> str | None:
     """The key under which a JSON object says its type."""
     return next((key for key in _TYPE_KEYS if isinstance(value.get(key), str)), None)
+
+
+def _asked(
+    task: str,
+    category: str,
+    sourced: Sourced,
+    labels: Sequence[str],
+    facts: Sequence[Fact],
+    symmetric: Sequence[str] = (),
+) -> Asked:
+    document, types = annotated(sourced).document, tuple(labels)
+    kept = [fact for fact in facts if fact.type in labels]
+    answer, same = distinct_facts(kept, labels), alike(document, kept)
+    gold = Gold(task, task, types, answer, same=same, symmetric=tuple(symmetric))
+    return Asked(gold, {"text": document.text, "types": shown_types(labels, sourced.language)}, category)
+
+
+def _of_lines(body: str, types: Sequence[str], form: FactForm) -> tuple[list[Fact], list[str]]:
+    lines = typed_lines(body, types)
+    if not lines.lines and is_nothing(body, prose=True):
+        return [], ["a sentence read as none"]
+    facts: list[Fact] = []
+    repairs = list(lines.repairs)
+    for type_, item in _items(lines, types, form):
+        if not is_nothing(item):
+            inner, more = bracketed(item)
+            repairs += more
+            _add([form.of_brackets(type_, each) for each in inner], facts, repairs)
+    return facts, repairs
+
+
+def _items(lines: TypedLines, types: Sequence[str], form: FactForm) -> list[tuple[str, str]]:
+    """What stands behind or below the types. Raises AnswerError where no type is named."""
+    if lines.lines:
+        return [(line.type, item) for line in lines.lines for item in line.items]
+    if form.bare and len(types) == 1 and any("[" in line or "【" in line for line in lines.others):
+        return [(types[0], line) for line in lines.others]
+    raise AnswerError("the reply names none of the types asked for", hint=f"a line is {form.line}")
+
+
+def _add(read: Sequence[Fact | None], facts: list[Fact], repairs: list[str]) -> None:
+    facts += [fact for fact in read if fact is not None]
+    repairs += [UNREAD] * read.count(None)
 
 
 def _entry(value: Mapping[str, object]) -> tuple[str, object]:

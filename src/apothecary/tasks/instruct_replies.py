@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from apothecary.errors import AnswerError
+from apothecary.examples import Language
 from apothecary.tasks.answers import json_answer, split_thinking
-from apothecary.tasks.instruct_items import is_nothing
+from apothecary.tasks.instruct_items import is_nothing, nothing
 
 __all__ = [
     "DUPLICATE",
@@ -27,6 +28,7 @@ __all__ = [
     "body_of",
     "bullet_free",
     "json_of",
+    "lines_by_type",
     "type_form",
     "type_of",
     "typed_lines",
@@ -107,6 +109,16 @@ def bullet_free(line: str) -> str:
     stripped = line.strip()
     match = _BULLET.match(stripped)
     return stripped[match.end() :] if match else stripped
+
+
+def lines_by_type(items: Iterable[tuple[str, str]], language: Language) -> str:
+    """A line ``TYPE: item; item`` for each type of (type, item), types by first place; else "none"."""
+    by_type: dict[str, list[str]] = {}
+    for type_, item in items:
+        by_type.setdefault(type_, []).append(item)
+    colon = "：" if language == "zh" else ": "
+    lines = [f"{type_form(type_)}{colon}{'; '.join(each)}" for type_, each in by_type.items()]
+    return "\n".join(lines) or nothing(language)
 
 
 def typed_lines(body: str, types: Sequence[str]) -> TypedLines:

@@ -14,14 +14,14 @@ from apothecary.examples import Language, Sourced
 from apothecary.tasks.flow import Parsed
 from apothecary.tasks.instruct_answers import Answer, Gold, Names, grouped_names
 from apothecary.tasks.instruct_facts import surface
-from apothecary.tasks.instruct_items import is_nothing, nothing, quoted, split_items
+from apothecary.tasks.instruct_items import is_nothing, quoted, split_items
 from apothecary.tasks.instruct_replies import (
     DUPLICATE,
     UNKNOWN,
     UNREAD,
     body_of,
     json_of,
-    type_form,
+    lines_by_type,
     type_of,
     typed_lines,
 )
@@ -48,12 +48,7 @@ def render(answer: Answer, gold: Gold, language: Language) -> str:
     """The lines of names by type; the word for nothing where there is none."""
     if not isinstance(answer, Names):
         raise AnswerError("no answer of this task", where=gold.task)
-    by_type: dict[str, list[str]] = {}
-    for type_, name in answer.names:
-        by_type.setdefault(type_, []).append(quoted(name))
-    colon = "：" if language == "zh" else ": "
-    lines = [f"{type_form(type_)}{colon}{'; '.join(names)}" for type_, names in by_type.items()]
-    return "\n".join(lines) or nothing(language)
+    return lines_by_type(((type_, quoted(name)) for type_, name in answer.names), language)
 
 
 def parse(reply: str, gold: Gold) -> Parsed[Answer]:

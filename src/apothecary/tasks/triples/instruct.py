@@ -13,46 +13,33 @@ from collections.abc import Sequence
 from apothecary.errors import AnswerError, DataError
 from apothecary.examples import Language, Sourced
 from apothecary.tasks.flow import Parsed
-from apothecary.tasks.instruct_answers import Answer, Fact, Facts, Gold, distinct_facts
+from apothecary.tasks.instruct_answers import Answer, Fact, Facts, Gold
 from apothecary.tasks.instruct_facts import (
-    alike,
+    asked_relations,
     bracketed,
+    facts_in,
     facts_of_json,
     merged,
     parts,
-    relation_facts,
-    symmetric_types,
 )
 from apothecary.tasks.instruct_items import is_nothing, nothing, quoted
 from apothecary.tasks.instruct_replies import UNKNOWN, UNREAD, body_of, json_of, type_of
-from apothecary.tasks.instruct_task import Asked, InstructTask, annotated, shown_types
+from apothecary.tasks.instruct_task import Asked, InstructTask
 
 __all__ = ["INSTRUCT", "parse", "render"]
 
 
 def _ask(sourced: Sourced, labels: Sequence[str]) -> Asked:
-    example = annotated(sourced)
-    facts = [fact for fact in relation_facts(example) if fact.type in labels]
-    if any(len(fact.arguments) != 2 for fact in facts):
-        raise DataError("a relation of more than two arguments is no triple", where=example.id)
-    gold = Gold(
-        "triples",
-        "triples",
-        tuple(labels),
-        distinct_facts(facts, labels),
-        same=alike(example.document, facts),
-        symmetric=tuple(t for t in symmetric_types(example.document.relations) if t in labels),
-    )
-    slots = {"text": example.document.text, "types": shown_types(labels, sourced.language)}
-    return Asked(gold, slots, "RE")
+    asked = asked_relations("triples", sourced, labels)
+    if any(len(fact.arguments) != 2 for fact in facts_in(asked.gold.answer, asked.gold)):
+        raise DataError("a relation of more than two arguments is no triple", where=sourced.example.id)
+    return asked
 
 
 def render(answer: Answer, gold: Gold, language: Language) -> str:
     """One line for each triple; the word for nothing where there is none."""
-    if not isinstance(answer, Facts):
-        raise AnswerError("no answer of this task", where=gold.task)
     lines = []
-    for fact in answer.facts:
+    for fact in facts_in(answer, gold):
         first, second = fact.names
         lines.append(f"[{quoted(first)}; {quoted(fact.type)}; {quoted(second)}]")
     return "\n".join(lines) or nothing(language)
