@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from apothecary.errors import FormatError
 from apothecary.formats.lines import printable, read_lines
 
-__all__ = ["read_rows"]
+__all__ = ["placed_rows", "read_rows"]
 
 
 def read_rows(
@@ -28,6 +28,14 @@ def read_rows(
         elif line.strip():
             row = _parse(line, where=f"{printable(path)}:{number}")
             yield row if isinstance(row, FormatError) else (number, row)
+
+
+def placed_rows(path: Path, *, encoding: str = "utf-8") -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Yield each object with its file and line. Raises FormatError for the first line that is none."""
+    for row in read_rows(path, encoding=encoding):
+        if isinstance(row, FormatError):
+            raise row
+        yield f"{printable(path)}:{row[0]}", row[1]
 
 
 def _parse(line: str, *, where: str) -> dict[str, object] | FormatError:

@@ -16,9 +16,8 @@ from typing import TypeVar
 
 from apothecary.engines.routing import KINDS, parse_routes
 from apothecary.engines.tuned import tuned_settings
-from apothecary.errors import FormatError, UsageError
-from apothecary.formats import jsonl
-from apothecary.formats.lines import printable
+from apothecary.errors import UsageError
+from apothecary.formats.jsonl import placed_rows
 from apothecary.messages import Engine, EngineInfo, Flow, Outcome, Reply, Request
 from apothecary.runs.folder import fingerprint
 from apothecary.runs.ledger import Spent
@@ -62,14 +61,9 @@ def fit_questions(
     None for a task that asks no language model for lists. Raises DataError, FormatError.
     """
     asking = load_asking(task)
-    return None if asking is None else asking.fit(_rows(gold, encoding), _rows(predictions, encoding))
-
-
-def _rows(path: Path, encoding: str) -> Iterator[tuple[str, Mapping[str, object]]]:
-    for row in jsonl.read_rows(path, encoding=encoding):
-        if isinstance(row, FormatError):
-            raise row
-        yield f"{printable(path)}:{row[0]}", row[1]
+    if asking is None:
+        return None
+    return asking.fit(placed_rows(gold, encoding=encoding), placed_rows(predictions, encoding=encoding))
 
 
 @contextmanager

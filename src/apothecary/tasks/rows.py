@@ -5,15 +5,14 @@ A folder here whose ``rows.py`` exports ``ROWS``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
-from apothecary.errors import FormatError, UsageError
-from apothecary.formats.jsonl import read_rows
-from apothecary.formats.lines import printable
+from apothecary.errors import UsageError
+from apothecary.formats.jsonl import placed_rows
 from apothecary.tasks.flow import ScoreOptions
 from apothecary.tasks.settings import bind
 
@@ -52,7 +51,9 @@ def score_rows(
 ) -> dict[str, object]:
     """Score a file of predictions against a file of gold, both JSON Lines. Raises ApothecaryError."""
     _check(task, options)
-    return task.score(_placed(gold, encoding), _placed(predictions, encoding), options)
+    return task.score(
+        placed_rows(gold, encoding=encoding), placed_rows(predictions, encoding=encoding), options
+    )
 
 
 def compare_rows(
@@ -60,8 +61,8 @@ def compare_rows(
 ) -> dict[str, dict[str, object]]:
     """The first of two files of predictions less the second, as `RowScore.compare`."""
     _check(task, options)
-    first, second = (_placed(path, encoding) for path in two)
-    return task.compare(_placed(gold, encoding), first, second, options)
+    first, second = (placed_rows(path, encoding=encoding) for path in two)
+    return task.compare(placed_rows(gold, encoding=encoding), first, second, options)
 
 
 def _check(task: RowScore, options: ScoreOptions) -> None:
@@ -69,10 +70,3 @@ def _check(task: RowScore, options: ScoreOptions) -> None:
     if options.broader != "keep" or options.excuse_broader or options.list_errors:
         hint = "leave out --broader, --excuse-broader and --errors"
         raise UsageError(f"the score of {task.name} knows no relations and lists no errors", hint=hint)
-
-
-def _placed(path: Path, encoding: str) -> Iterator[tuple[str, Mapping[str, object]]]:
-    for row in read_rows(path, encoding=encoding):
-        if isinstance(row, FormatError):
-            raise row
-        yield f"{printable(path)}:{row[0]}", row[1]

@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from apothecary.documents import Concept, Document, Relation
-from apothecary.errors import FormatError, UsageError
+from apothecary.errors import UsageError
 from apothecary.formats.condition_rows import CORPUS, RELATION
-from apothecary.formats.jsonl import read_rows
+from apothecary.formats.jsonl import placed_rows
 from apothecary.formats.records import from_record
 
 __all__ = ["Found", "Kinds", "Pair", "PairRun", "is_row", "pairs_of", "read_pair_run"]
@@ -120,11 +120,8 @@ def _task_of(manifest: Path) -> str:
 def _read(path: Path, _: tuple[int, int], kinds: Kinds) -> PairRun:
     """Cached: a run binds its settings twice. Its texts are not kept."""
     documents: dict[str, Found] = {}
-    for row in read_rows(path):
-        if isinstance(row, FormatError):
-            raise row
-        line, record = row
-        document = from_record(record, where=f"{path}:{line}")
+    for where, record in placed_rows(path):
+        document = from_record(record, where=where)
         documents[document.id] = pairs_of(document, kinds)
     with path.open("rb") as stream:
         return PairRun(documents, hashlib.file_digest(stream, "sha256").hexdigest())
