@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from apothecary.corpora.visits import folds, split
+from apothecary.corpora.visits import folds
 from apothecary.errors import UsageError
-from apothecary.formats import visit_rows
 from apothecary.messages import Message, Request, SoftToken
 from apothecary.networks.visit_encoder import read_table, write_tables
 from apothecary.tasks.list_asking import FirstList, Lesson, Teaching, load_asking
 from apothecary.tasks.recommending import Case, Knowledge, ListTask, Policy, load_lists
+from apothecary.training.list_policies import read_parts
 from apothecary.training.recommender import cases_of, fit
 from apothecary.training.recommender_settings import RecommenderSettings, read_recommender_settings
 from apothecary.training.scorer_fitting import need_fitting
@@ -85,10 +85,8 @@ def write_list_data(
     asking, lists = load_asking(settings.task), load_lists(settings.task)
     if asking is None:
         raise UsageError(f"{settings.task} asks no language model", where=str(config))
-    visits = visit_rows.read_whole(Path(data or config.parent) / settings.visits)
-    shares = {"train": 1 - settings.held_out, "test": settings.held_out}
-    parts = split(visits, shares, seed=settings.seed)
-    cases = cases_of(parts["train"])
+    parts = read_parts(Path(data or config.parent) / settings.visits, settings)
+    cases = cases_of(parts.train)
     given = read_table(options.molecules) if options.molecules else None
     tables = asking.tables(cases, options.soft, options.width, given) if options.soft else {}
     say(f"{len(cases)} visits to learn from; scoring each by what knows nothing of its patient")
@@ -118,7 +116,7 @@ def write_list_data(
         raise UsageError(
             f"cannot be written: {error.strerror}", where=str(error.filename or folder)
         ) from error
-    return ListData(folder, len(cases), len(parts["test"]), count, prompts, figures)
+    return ListData(folder, len(cases), len(parts.test), count, prompts, figures)
 
 
 def first_lists(

@@ -7,7 +7,6 @@ by a scorer that saw no visit of its patient.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,27 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apothecary.corpora.visit_times import earlier_visits, late_inputs, patients_of
-from apothecary.corpora.visits import folds, split
-from apothecary.errors import DataError, UsageError
-from apothecary.formats import visit_rows
+from apothecary.corpora.visits import folds
+from apothecary.errors import DataError
 from apothecary.metrics.calibration import expected_calibration_error, platt
 from apothecary.metrics.ranking import average_precisions
-from apothecary.networks.scorer_files import write_scorer
+from apothecary.networks.description import file_digest
 from apothecary.networks.visit_scorers import DrugScorer, Rows, Scorer, log_odds, logistic
 from apothecary.tasks.recommending import Case, ListTask, Space, load_lists
+from apothecary.training.list_policies import read_parts, write_policy
 from apothecary.training.recommender_settings import RecommenderSettings, read_recommender_settings
 from apothecary.training.scorer_fitting import NETWORKS, Lessons, fit_scorer, given_matrix, need_fitting
 from apothecary.visits import Visit
 from apothecary.vocab.interaction_files import read_interactions
 from apothecary.vocab.interactions import InteractionTable
 
-__all__ = ["HELD_OUT", "Fitted", "TrainedScorer", "cases_of", "fit", "measure", "train_recommender"]
+__all__ = ["Fitted", "TrainedScorer", "cases_of", "fit", "measure", "train_recommender"]
 
 Matrix = NDArray[np.float64]
 Given = NDArray[np.bool_]
-
-HELD_OUT = "held-out.jsonl"
-"""The visits that a training kept out, in the folder of its policy."""
 
 SAMPLE = 50_000
 """Pairs of visit and drug are enough to fit two numbers, and to tell a calibration error."""
@@ -105,22 +101,14 @@ def train_recommender(
     task = load_lists(settings.task)
     path = Path(data or config.parent) / settings.visits
     folder = Path(out or Path("models") / config.stem)
-    visits = visit_rows.read_whole(path)
-    kept_out: tuple[Visit, ...] = ()
-    if settings.held_out:
-        shares = {"train": 1 - settings.held_out, "test": settings.held_out}
-        parts = split(visits, shares, seed=settings.seed)
-        visits, kept_out = list(parts["train"]), parts["test"]
-    cases = cases_of(visits)
+    parts = read_parts(path, settings)
+    cases, test = cases_of(parts.train), cases_of(parts.test)
     patients = len({case.visit.patient for case in cases})
-    say(f"{len(cases)} visits of {patients} patients to learn from, {len(kept_out)} kept out")
+    say(f"{len(cases)} visits of {patients} patients to learn from, {len(parts.test)} kept out")
     fitted = fit(cases, settings, task, _interactions(data or config.parent, settings), say)
-    test = cases_of(kept_out)
     found = measure(fitted, test) if test else None
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    about = {**fitted.scorer.about, "held_out": found, "visits_sha256": digest}
-    _write(folder, replace(fitted.scorer, about=about), kept_out)
+    about = {**fitted.scorer.about, "held_out": found, "visits_sha256": file_digest(path)}
+    write_policy(folder, replace(fitted.scorer, about=about), parts)
     drugs, threshold = len(fitted.scorer.vocabulary), fitted.scorer.threshold
     return TrainedScorer(folder, len(cases), patients, drugs, threshold, fitted.inner, found)
 
@@ -282,15 +270,3 @@ def _sample(size: int, seed: int) -> NDArray[np.int64]:
 def _interactions(data: str | Path, settings: RecommenderSettings) -> InteractionTable | None:
     paths = [Path(data) / name for name in settings.interactions]
     return read_interactions(paths) if paths else None
-
-
-def _write(out: Path, scorer: DrugScorer, kept_out: Sequence[Visit]) -> None:
-    try:
-        write_scorer(out, scorer)
-        if kept_out:
-            with (out / HELD_OUT).open("w", encoding="utf-8") as stream:
-                visit_rows.write(kept_out, stream)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the policy: {error.strerror}", where=str(error.filename or out)
-        ) from error

@@ -17,18 +17,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from apothecary.corpora.visits import folds, split
+from apothecary.corpora.visits import folds
 from apothecary.errors import UsageError
-from apothecary.formats import visit_rows
-from apothecary.networks.list_editor import ListEditor, greedy_editor, write_editor
+from apothecary.networks.description import file_digest
+from apothecary.networks.list_editor import ListEditor, greedy_editor
 from apothecary.networks.list_features import ListInputs
-from apothecary.networks.scorer_files import PART, write_scorer
 from apothecary.tasks.recommending import Case, load_lists
-from apothecary.training.recommender import HELD_OUT, Fitted, cases_of, fit
+from apothecary.training.list_policies import read_parts, write_policy
+from apothecary.training.recommender import Fitted, cases_of, fit
 from apothecary.training.scorer_fitting import given_matrix, need_fitting
 from apothecary.training.stepwise_lists import Learnt, ListRows, Point, Wanted, frontier
 from apothecary.training.stepwise_settings import EditorSettings, StepwiseSettings, read_stepwise_settings
-from apothecary.visits import Visit
 from apothecary.vocab.interaction_files import read_interactions
 from apothecary.vocab.interactions import InteractionTable
 
@@ -79,9 +78,8 @@ def train_stepwise(
     base, folder = Path(data or config.parent), Path(out or Path("models") / config.stem)
     task, path = load_lists(scorer.task), base / scorer.visits
     table = read_interactions([base / name for name in settings.interactions])
-    shares = {"train": 1 - scorer.held_out, "test": scorer.held_out}
-    learnt_from, kept_out = split(visit_rows.read_whole(path), shares, seed=scorer.seed).values()
-    cases, test = cases_of(learnt_from), cases_of(kept_out)
+    parts = read_parts(path, scorer)
+    cases, test = cases_of(parts.train), cases_of(parts.test)
     fitted = fit(cases, scorer, task, table, say)
     if settings.threshold is None:
         settings = replace(settings, threshold=fitted.scorer.threshold)
@@ -103,7 +101,7 @@ def train_stepwise(
     )
     about = {**asdict(found), "settings": asdict(settings), "areas_by_steps": areas}
     del about["folder"]
-    _write(folder, replace(learnt.editor, about=about), fitted, kept_out)
+    write_policy(folder, fitted.scorer, parts, replace(learnt.editor, about=about))
     return found
 
 
@@ -152,23 +150,9 @@ def _points(
 
 def _identity(settings: StepwiseSettings, visits: Path, table: InteractionTable) -> str:
     """What must not change between the beginning of a training and its end."""
-    with visits.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     given: Mapping[str, object] = {
         "settings": asdict(settings),
-        "visits": digest,
+        "visits": file_digest(visits),
         "interactions": sorted({row.version for row in table.rows}),
     }
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
-
-
-def _write(folder: Path, editor: ListEditor, fitted: Fitted, kept_out: Sequence[Visit]) -> None:
-    try:
-        write_scorer(folder / PART, fitted.scorer)
-        write_editor(folder, editor)
-        if kept_out:
-            with (folder / HELD_OUT).open("w", encoding="utf-8") as stream:
-                visit_rows.write(kept_out, stream)
-    except OSError as error:
-        where = str(error.filename or folder)
-        raise UsageError(f"cannot write the policy: {error.strerror}", where=where) from error
