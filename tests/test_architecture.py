@@ -1,14 +1,15 @@
 """The rules of the house, as far as a program can hold them: levels, cycles, sizes, names, docstrings."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "apothecary"
-FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 LEVELS = [
     {"errors", "documents", "examples", "visits", "messages", "markup"},
     {"formats", "corpora", "vocab", "align", "metrics", "networks", "engines", "adapters"},
@@ -29,6 +30,26 @@ NOT_FOR_TASKS = {"engines", "adapters"}
 FORBIDDEN = {"utils", "util", "common", "helpers", "misc", "core", "base"}
 
 
+class Module(NamedTuple):
+    """A file of the package: all its nodes, and those inside its functions."""
+
+    name: str
+    text: str
+    nodes: tuple[ast.AST, ...]
+    inner: frozenset[ast.AST]
+
+
+def module_of(name: str, text: str) -> Module:
+    nodes = tuple(ast.walk(ast.parse(text)))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    return Module(name, text, nodes, frozenset(n for f in functions for n in ast.walk(f) if n is not f))
+
+
+@cache
+def modules() -> dict[str, Module]:
+    return {name_of(path): module_of(name_of(path), path.read_text()) for path in PACKAGE.rglob("*.py")}
+
+
 def part_of(module: str) -> str:
     """apothecary.engines.cache -> engines; the package itself -> ''."""
     parts = module.split(".")
@@ -44,46 +65,91 @@ def level_of(part: str) -> int:
     return next(index for index, level in enumerate(LEVELS) if part in level)
 
 
-def imports_of(path: Path) -> Iterator[str]:
+def imports_of(module: Module) -> Iterator[str]:
     """Modules of our own that a file imports anywhere, those under TYPE_CHECKING included."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("apothecary"):
             yield from (deepest(node.module, alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("apothecary"))
 
 
+@cache
 def deepest(module: str, name: str) -> str:
     path = PACKAGE.parent / Path(*module.split("."), name)
     return f"{module}.{name}" if path.with_suffix(".py").exists() or path.is_dir() else module
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_imports_go_downwards_only(path: Path) -> None:
-    here = part_of(name_of(path))
-    for module in imports_of(path):
-        there = part_of(module)
+def wrong_levels(module: Module) -> Iterator[str]:
+    here = part_of(module.name)
+    for name in imports_of(module):
+        there = part_of(name)
         if not here or not there or here == there:
             continue
-        assert level_of(there) <= level_of(here), f"{here} imports {module}"
-        if level_of(there) == level_of(here) > 0:
-            assert there in SAME_LEVEL.get(here, set()), f"{here} imports its sibling {module}"
-        assert not (here == "tasks" and there in NOT_FOR_TASKS), f"a task imports {module}"
+        if level_of(there) > level_of(here):
+            yield f"imports {name}"
+        if level_of(there) == level_of(here) > 0 and there not in SAME_LEVEL.get(here, set()):
+            yield f"imports its sibling {name}"
+        if here == "tasks" and there in NOT_FOR_TASKS:
+            yield f"a task imports {name}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_task_can_be_deleted_as_one_folder(path: Path) -> None:
-    own = name_of(path).split(".")[:3]
-    if part_of(name_of(path)) == "cli":
-        return
-    for module in imports_of(path):
-        parts = module.split(".")
+def tasks_by_name(module: Module) -> Iterator[str]:
+    for name in imports_of(module) if part_of(module.name) != "cli" else ():
+        parts = name.split(".")
         is_folder = len(parts) > 2 and (PACKAGE / "tasks" / parts[2]).is_dir()
-        assert not (parts[1:2] == ["tasks"] and is_folder and parts[:3] != own), f"imports {module}"
+        if parts[1:2] == ["tasks"] and is_folder and parts[:3] != module.name.split(".")[:3]:
+            yield f"imports {name}"
+
+
+def bad_sizes(module: Module) -> Iterator[str]:
+    cli = part_of(module.name) == "cli"
+    if module.text.count("\n") > 400 or module.name.split(".")[-1] in FORBIDDEN:
+        yield "is too long, or its name says nothing"
+    for node in module.nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            # Typer reads the options of a command from its signature: a long list is no long function.
+            if (node.end_lineno or 0) - (node.body[0].lineno if cli else node.lineno) >= 60:
+                yield f"{node.name} is too long"
+            parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            if not cli and sum(each.arg not in ("self", "cls") for each in parameters) > 7:
+                yield f"{node.name} has too many parameters"
+
+
+def nothing_said(module: Module) -> Iterator[str]:
+    for node in module.nodes:
+        # A function inside a function speaks to its own function only.
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and node not in module.inner:
+            name = "the module" if isinstance(node, ast.Module) else node.name
+            if not name.startswith("_") and not ast.get_docstring(node):
+                yield f"{name} has no docstring"
+
+
+def late_imports(module: Module) -> Iterator[str]:
+    for node in module.inner if part_of(module.name) != "cli" else ():
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("apothecary"):
+            yield f"imports {node.module} in a function"
+
+
+# Each with a module that breaks it.
+RULES: dict[Callable[[Module], Iterator[str]], str] = {
+    wrong_levels: "from apothecary.tasks import flow",
+    tasks_by_name: "from apothecary.tasks.relations import task",
+    bad_sizes: "def f(a, b, c, d, e, f, g, h): ...",
+    nothing_said: "class A: '''Said.'''\ndef b(): ...\n",
+    late_imports: "def f():\n    from apothecary import errors",
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_module_keeps_the_rule_against(rule: Callable[[Module], Iterator[str]]) -> None:
+    assert list(rule(module_of("apothecary.engines.x", RULES[rule])))
+    faults = [f"{name}: {fault}" for name, module in modules().items() for fault in rule(module)]
+    assert not faults, "\n".join(faults)
 
 
 def test_there_are_no_import_cycles() -> None:
-    graph = {name_of(path): set(imports_of(path)) for path in FILES}
+    graph = {name: set(imports_of(module)) for name, module in modules().items()}
     done: set[str] = set()
 
     def visit(module: str, trail: tuple[str, ...]) -> None:
@@ -97,39 +163,7 @@ def test_there_are_no_import_cycles() -> None:
         visit(module, ())
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_files_and_functions_stay_small(path: Path) -> None:
-    text = path.read_text()
-    assert text.count("\n") <= 400
-    assert path.stem not in FORBIDDEN
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            # Typer reads the options of a command from its signature: a long list is no long function.
-            first = node.body[0].lineno if part_of(name_of(path)) == "cli" else node.lineno
-            assert (node.end_lineno or 0) - first < 60, f"{node.name} is too long"
-            parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            own = [p for p in parameters if p.arg not in ("self", "cls")]
-            assert len(own) <= 7 or part_of(name_of(path)) == "cli", f"{node.name} has too many parameters"
-
-
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_public_names_have_docstrings_and_imports_stand_at_the_top(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    assert ast.get_docstring(tree), "the module has no docstring"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            assert ast.get_docstring(node) or is_nested(tree, node), f"{node.name} has no docstring"
-        if isinstance(node, ast.FunctionDef) and part_of(name_of(path)) != "cli":
-            inner = [n for n in ast.walk(node) if isinstance(n, ast.ImportFrom) and n.module]
-            assert not any((n.module or "").startswith("apothecary") for n in inner), "deferred import"
-
-
-def is_nested(tree: ast.Module, wanted: ast.AST) -> bool:
-    """A function inside a function speaks to its own function only."""
-    outer = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-    return any(wanted in ast.walk(n) and wanted is not n for n in outer)
-
-
 def test_the_rules_can_fail() -> None:
     assert all(level_of(a) < level_of(b) for a, b in pairwise(["errors", "engines", "tasks", "runs"]))
     assert deepest("apothecary.tasks", "flow") == "apothecary.tasks.flow"
+    assert "apothecary.tasks.flow" in modules()
