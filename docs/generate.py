@@ -5,6 +5,7 @@ python docs/generate.py
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -59,24 +60,33 @@ Written by `make docs` from the program itself.
 """
 
 
+PROGRAM = """
+import json, sys
+from apothecary.cli.main import main
+sys.argv = ["apothecary"]
+for command in json.load(sys.stdin):
+    print(end="\\f")
+    main([*command, "--help"])
+"""
+
+
 def page() -> str:
-    """The page: the help of every command."""
-    return "\n".join([HEAD, *(section(command) for command in COMMANDS)])
-
-
-def section(command: list[str]) -> str:
-    """One command with its help text, wrapped at 100 columns."""
-    program = "from apothecary.cli.main import run; run()"
+    """The page: the help of every command, wrapped at 100 columns."""
     done = subprocess.run(
-        [sys.executable, "-c", program, *command, "--help"],
+        [sys.executable, "-c", PROGRAM],
+        input=json.dumps(COMMANDS),
         capture_output=True,
         text=True,
         check=True,
         env=os.environ | {"COLUMNS": "100", "TERMINAL_WIDTH": "100"},
     )
-    name = " ".join(["apothecary", *command])
-    help_text = done.stdout.replace("Usage: -c", "Usage: apothecary").strip()
-    return f"## {name}\n\n```\n{help_text}\n```\n"
+    told = zip(COMMANDS, done.stdout.split("\f")[1:], strict=True)
+    return "\n".join([HEAD, *(section(command, help_text) for command, help_text in told)])
+
+
+def section(command: list[str], help_text: str) -> str:
+    """One command with its help text."""
+    return f"## {' '.join(['apothecary', *command])}\n\n```\n{help_text.strip()}\n```\n"
 
 
 if __name__ == "__main__":
