@@ -18,6 +18,8 @@ _PUBLIC = {
     "extract": "apothecary.api",
     "read": "apothecary.api",
     "score": "apothecary.api",
+    "to_arrow": "apothecary.formats.frames",
+    "to_pandas": "apothecary.formats.frames",
     "write": "apothecary.api",
 }
 
@@ -33,6 +35,8 @@ __all__ = [
     "extract",
     "read",
     "score",
+    "to_arrow",
+    "to_pandas",
     "write",
 ]
 

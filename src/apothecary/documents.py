@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from apothecary import markup
 from apothecary.errors import OffsetError
 
 __all__ = [
@@ -167,6 +168,12 @@ class Relation:
             raise KeyError(role)
         return found[0]
 
+    def _repr_html_(self) -> str:
+        return markup.fragment(markup.table(_RELATION, [_row(self, {})]))
+
+    def _repr_pretty_(self, printer: markup.Printer, cycle: bool) -> None:
+        printer.text(_told(self, {}))
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -220,6 +227,50 @@ class Document:
         """The slice of a passage."""
         return self.text[passage.start : passage.end]
 
+    def _repr_html_(self) -> str:
+        names = {each.id: _with_ids(each) for each in self.concepts}
+        title = self.passages[0] if self.passages and self.passages[0].start == 0 else None
+        return markup.fragment(
+            markup.line(f"Document {self.id}: {self._counted()}"),
+            markup.marked_text(
+                self.text, self._marks(), heading=title.end if title and title.section == "title" else 0
+            ),
+            markup.table(_RELATION, [_row(each, names) for each in self.relations], title="Relations"),
+            markup.table(_CONDITION, [_limits(each) for each in self.conditions], title="Conditions"),
+            markup.table(
+                _UNLOCATED, [(u.text, u.type, u.reason) for u in self.unlocated], title="Not in the text"
+            ),
+        )
+
+    def _repr_pretty_(self, printer: markup.Printer, cycle: bool) -> None:
+        names = {each.id: _name(each) for each in self.concepts}
+        lines = [f"Document {self.id}: {self._counted()}"]
+        lines += [_told(each, names) for each in self.relations[:_LINES]]
+        lines += [f"({left} more)"] if (left := len(self.relations) - _LINES) > 0 else []
+        printer.text("\n".join(lines))
+
+    def _counted(self) -> str:
+        kinds = {
+            "mentions": self.mentions,
+            "concepts": self.concepts,
+            "relations": self.relations,
+            "conditions": self.conditions,
+        }
+        return ", ".join(
+            f"{len(found)} {kind if len(found) != 1 else kind[:-1]}" for kind, found in kinds.items()
+        )
+
+    def _marks(self) -> Iterator[markup.Mark]:
+        """Mentions, those of arguments strongly, and conditions."""
+        argued = {argument.concept for relation in self.relations for argument in relation.arguments}
+        strong = {index for each in self.concepts if each.id in argued for index in each.mentions}
+        for index, mention in enumerate(self.mentions):
+            note = " ".join((mention.type, *mention.ids, _share(mention.confidence)))
+            spans = tuple((span.start, span.end) for span in mention.spans)
+            yield markup.Mark(spans, mention.type, note, index in strong)
+        for condition in self.conditions:
+            yield markup.Mark(((condition.span.start, condition.span.end),), condition.type)
+
     def _check_offsets(self) -> None:
         end = len(self.text)
         for passage in self.passages:
@@ -271,3 +322,46 @@ class Document:
                     f"a condition names the unknown relation {condition.relation}",
                     where=f"document {self.id}",
                 )
+
+
+_LINES = 10
+"""Relations that the plain form of a document tells."""
+_RELATION = ("id", "type", "arguments", "confidence", "status", "evidence")
+_CONDITION = ("type", "text", "relation", "confidence", "status")
+_UNLOCATED = ("text", "type", "reason")
+
+
+def _row(relation: Relation, names: Mapping[str, str]) -> tuple[str, ...]:
+    quotes = "\n".join(evidence.quote for evidence in relation.evidence)
+    judged = _share(relation.confidence), _known(relation.status)
+    return (relation.id, relation.type, "\n".join(_filled(relation, names)), *judged, quotes)
+
+
+def _told(relation: Relation, names: Mapping[str, str]) -> str:
+    return f"{relation.type}: {', '.join(_filled(relation, names))}"
+
+
+def _limits(condition: Condition) -> tuple[str, ...]:
+    judged = _share(condition.confidence), _known(condition.status)
+    return (condition.type, condition.text, condition.relation, *judged)
+
+
+def _filled(relation: Relation, names: Mapping[str, str]) -> list[str]:
+    """Each role with what fills it; a concept whose name is not given goes by its id."""
+    return [f"{each.role} {names.get(each.concept, each.concept)}" for each in relation.arguments]
+
+
+def _name(concept: Concept) -> str:
+    return next(iter(concept.names), concept.id)
+
+
+def _with_ids(concept: Concept) -> str:
+    return f"{_name(concept)} ({', '.join(concept.ids)})" if concept.ids else _name(concept)
+
+
+def _share(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.0%}"
+
+
+def _known(status: Status) -> str:
+    return ", ".join(each for each in (status.polarity, status.setting) if each != "unknown")

@@ -22,7 +22,7 @@ from apothecary.formats.records import from_record, to_record
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["read", "write"]
+__all__ = ["pyarrow_module", "read", "writable", "write"]
 
 ROWS = 512
 """Documents that are held at once as Python objects, in reading and in writing."""
@@ -42,7 +42,7 @@ def read(path: Path) -> Iterator[Document | DataError]:
 
     Rows are counted from 1. Raises FormatError when the file cannot be read, UsageError without the extra.
     """
-    arrow = _arrow()
+    arrow = pyarrow_module()
     where = printable(path)
     open_bytes(path).close()
     try:
@@ -71,9 +71,9 @@ def write(documents: Iterable[Document], path: Path) -> None:
     A file that stands there is replaced when the new one is whole. Raises FormatError when it cannot be
     written, UsageError without the extra.
     """
-    arrow = _arrow()
+    arrow = pyarrow_module()
     schema = _schema()
-    records = (_writable(to_record(document)) for document in documents)
+    records = (writable(to_record(document)) for document in documents)
     temporary = path.with_name(f"{path.name}.new")
     try:
         with arrow.parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -92,12 +92,13 @@ def _tables(arrow: ModuleType, records: Iterator[object], schema: pyarrow.Schema
         yield arrow.Table.from_pylist(rows, schema=schema)
 
 
-def _arrow() -> ModuleType:
+def pyarrow_module() -> ModuleType:
+    """The library. Raises UsageError where it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise UsageError("Parquet is not installed", hint="pip install 'apothecary[parquet]'") from error
+        raise UsageError("pyarrow is not installed", hint="pip install 'apothecary[parquet]'") from error
     module: ModuleType = pyarrow
     return module
 
@@ -116,12 +117,13 @@ def _without_nothing(value: object) -> object:
     return value
 
 
-def _writable(value: object) -> object:
+def writable(value: object) -> object:
+    """A value whose texts Arrow can hold: halves of surrogate pairs become blanks."""
     if isinstance(value, str):
         return _HALVES.sub(" ", value)
     if isinstance(value, dict):
-        return {_writable(key): _writable(item) for key, item in value.items()}
-    return [_writable(item) for item in value] if isinstance(value, list) else value
+        return {writable(key): writable(item) for key, item in value.items()}
+    return [writable(item) for item in value] if isinstance(value, list) else value
 
 
 def _schema() -> pyarrow.Schema:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from apothecary import markup
 from apothecary.documents import Document
 from apothecary.errors import BudgetExhausted, DataError
 from apothecary.formats.records import to_record
@@ -61,6 +62,27 @@ class Summary:
     reason: str = ""
     scores: Mapping[str, object] | None = None
     notes: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        spent = self.ledger.total
+        counts = {
+            "documents": self.documents,
+            "failed": self.failed,
+            "problems": self.problems,
+            "calls": spent.calls,
+            "cached replies": spent.cache_hits,
+            "tokens": spent.prompt_tokens + spent.completion_tokens,
+        }
+        return markup.fragment(
+            markup.line(f"{self.status}: {self.reason}" if self.reason else self.status),
+            markup.table(list(counts), [[f"{count:,}" for count in counts.values()]]),
+            *map(markup.line, self.notes),
+            markup.link(self.folder / "report.html", f"report: {self.folder / 'report.html'}"),
+        )
+
+    def _repr_pretty_(self, printer: markup.Printer, cycle: bool) -> None:
+        counts = f"{self.documents} documents, {self.failed} failed, {self.problems} problems"
+        printer.text(f"{self.status}: {counts}\nreport: {self.folder / 'report.html'}")
 
 
 @dataclass

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from apothecary import markup
 from apothecary.errors import ApothecaryError, BudgetExhausted, DataError, FormatError
 from apothecary.formats import jsonl
 from apothecary.runs.driver import Result
@@ -20,7 +22,7 @@ from apothecary.runs.durable import replace_text
 from apothecary.runs.folder import RunFolder, read_json, read_lines
 from apothecary.runs.manifest import finished
 from apothecary.runs.policies import Opened, RecommendOptions
-from apothecary.runs.recommend_page import lists_page
+from apothecary.runs.recommend_page import list_of_visit, lists_page
 from apothecary.runs.visit_files import read_cases
 from apothecary.tasks.flow import Problem, ScoreOptions
 from apothecary.tasks.recommending import Case
@@ -30,9 +32,12 @@ __all__ = ["RecommendSummary", "run_recommend"]
 
 SHOWN = 100
 """Visits that the page shows."""
+NOTED = 5
+"""Visits that a notebook shows."""
 SCORED = 20_000
 """Visits up to which a run scores itself; `apothecary score` has no such limit."""
 SAY_EVERY_SECONDS = 10.0
+ADVICE = "A research tool, not medical advice."
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,21 @@ class RecommendSummary:
     remarks: Mapping[str, int]
     warnings: tuple[str, ...]
     scores: Mapping[str, object] | None = None
+
+    def _repr_html_(self) -> str:
+        figures = _figures(self)
+        page = self.folder / "report.html"
+        return markup.fragment(
+            markup.line(f"{self.status}. {ADVICE}"),
+            markup.table(list(figures), [list(figures.values())]),
+            *map(markup.line, (*self.warnings, *_counted(self.remarks))),
+            *_noted(self.folder),
+            markup.link(page, f"report: {page}"),
+        )
+
+    def _repr_pretty_(self, printer: markup.Printer, cycle: bool) -> None:
+        counts = f"{self.visits} visits, {self.failed} failed, {self.mean_drugs:.1f} drugs in a list (mean)"
+        printer.text(f"{self.status}: {counts}\n{ADVICE}\nreport: {self.folder / 'report.html'}")
 
 
 @dataclass
@@ -192,6 +212,27 @@ def _scores(path: Path, folder: RunFolder, options: RecommendOptions) -> Mapping
     return task.score(gold(), predictions, ScoreOptions(settings={"interactions": files}))
 
 
+def _figures(summary: RecommendSummary) -> dict[str, str]:
+    """What pages and notebooks say of a run."""
+    return {
+        "visits": f"{summary.visits:,}",
+        "failed": f"{summary.failed:,}",
+        "drugs a list": f"{summary.mean_drugs:.1f}",
+        "expected Jaccard": f"{summary.mean_expected:.3f}",
+        **_scored(summary.scores or {}),
+    }
+
+
+def _noted(folder: Path) -> Iterator[str]:
+    """The first lists; none where the folder is gone or damaged since."""
+    with suppress(DataError, OSError):
+        yield from map(list_of_visit, islice(read_lines(folder / "predictions.jsonl"), NOTED))
+
+
+def _counted(remarks: Mapping[str, int]) -> list[str]:
+    return [f"{count:,} times: {name}" for name, count in remarks.items()]
+
+
 def _scored(scores: Mapping[str, object]) -> dict[str, str]:
     """What a page says of the scores."""
     found = {}
@@ -205,13 +246,6 @@ def _scored(scores: Mapping[str, object]) -> dict[str, str]:
 def _write_page(folder: RunFolder, opened: Opened, summary: RecommendSummary) -> None:
     rows = list(islice(read_lines(folder.path / "predictions.jsonl"), SHOWN))
     manifest = read_json(folder.path / "manifest.json") or opened.manifest
-    counts = {
-        "visits": f"{summary.visits:,}",
-        "failed": f"{summary.failed:,}",
-        "drugs a list": f"{summary.mean_drugs:.1f}",
-        "expected Jaccard": f"{summary.mean_expected:.3f}",
-        **_scored(summary.scores or {}),
-    }
-    notes = [*summary.warnings, *(f"{count:,} times: {name}" for name, count in summary.remarks.items())]
-    page = lists_page(folder.path.name, manifest, counts, notes, rows)
+    notes = [*summary.warnings, *_counted(summary.remarks)]
+    page = lists_page(folder.path.name, manifest, _figures(summary), notes, rows)
     replace_text(folder.path / "report.html", [page])

@@ -1,4 +1,4 @@
-"""The page of a run of recommendations: every list with its reasons, in one file without a script."""
+"""Lists with their reasons as markup, and the page of a run of them: one file without a script."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from apothecary.runs.pages import page_of, safe
 
-__all__ = ["lists_page", "why_in_words"]
+__all__ = ["list_of_visit", "lists_page", "why_in_words"]
 
 
 def lists_page(
@@ -22,7 +22,7 @@ def lists_page(
     about = (
         f"{kind}Status: {manifest.get('status')}. It names visits and their codes: keep it as the records."
     )
-    visits = "".join(map(_visit, rows))
+    visits = "".join(map(list_of_visit, rows))
     section = (
         f"<section><h2>Lists</h2><p>The first {len(rows)} visits. Open one to see why each drug is in its "
         f"list, and what was taken out.</p>{visits}</section>"
@@ -30,7 +30,8 @@ def lists_page(
     return page_of(f"Recommended lists: {title}", about, counts, notes, (section,))
 
 
-def _visit(row: Mapping[str, object]) -> str:
+def list_of_visit(row: Mapping[str, object]) -> str:
+    """The list of one row of ``predictions.jsonl``, folded, with why each drug is in it or was taken out."""
     listed, removed = _rows(row.get("reasons")), _rows(row.get("removed"))
     names = ", ".join(str(each.get("drug")) for each in listed) or "no drug"
     note = f'<p class="notice">{safe(row["note"])}</p>' if row.get("note") else ""
@@ -39,8 +40,8 @@ def _visit(row: Mapping[str, object]) -> str:
     )
     count = f"{len(listed)} drugs" + (f", {len(removed)} taken out" if removed else "")
     return (
-        f'<details class="visit"><summary><strong>{safe(row.get("visit_id"))}</strong>'
-        f'<span class="quiet">{count}</span><span>{safe(names)}</span></summary>{note}'
+        f'<details class="visit"><summary><strong>{safe(row.get("visit_id"))}</strong> '
+        f'<span class="quiet">{count}</span> <span>{safe(names)}</span></summary>{note}'
         f'<ul class="drugs">{items}</ul></details>'
     )
 
@@ -78,6 +79,9 @@ def why_in_words(why: object) -> Iterator[tuple[str, bool]]:
         elif reason == "interaction":
             said = ", ".join(map(_said, _rows(each.get("said"))))
             yield f"interacts with {each.get('with')}: {said}", True
+        elif reason == "beneficial":
+            said = ", ".join(map(_said, _rows(each.get("said"))))
+            yield f"said to help together with {each.get('with')}: {said}", False
         elif reason == "mask":
             kept = f" (kept: {each['kept']})" if each.get("kept") else ""
             yield f"taken out: {each.get('mask')}, {each.get('by')}{kept}", True
@@ -93,8 +97,13 @@ def _feature(row: Mapping[str, object]) -> str:
 
 
 def _said(row: Mapping[str, object]) -> str:
-    severity = row.get("severity")
-    return f"{row.get('source')}: {severity}" if severity else str(row.get("source"))
+    severity, evidence, document = (row.get(name) for name in ("severity", "evidence", "document"))
+    said = f"{row.get('source')}: {severity}" if severity else str(row.get("source"))
+    if evidence:
+        said += f', "{evidence}"'
+    told = [f"document {document}"] if document else []
+    told += [f"belief {_number(row['belief'], '.2f')}"] if row.get("belief") is not None else []
+    return f"{said} ({', '.join(told)})" if told else said
 
 
 def _number(value: object, form: str) -> str:
