@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
+from typer.main import get_command
 
 from apothecary import __version__
 from apothecary.cli import (
@@ -77,6 +79,10 @@ instruct.app.command("export")(instruct_evaluate.export)
 app.add_typer(instruct.app, name="instruct")
 
 
+# To build all commands takes longer than to find most of what can be wrong with a command line.
+_command_of = cache(get_command)
+
+
 def _version(asked: bool) -> None:
     if asked:
         print(f"apothecary {__version__}")
@@ -121,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
     if debug:
         print("note: a traceback may quote your texts; read it before you pass it on", file=sys.stderr)
     try:
-        code = app([each for each in arguments if each != "--debug"], standalone_mode=False)
+        code = _command_of(app)([each for each in arguments if each != "--debug"], standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
     except ApothecaryError as error:
