@@ -22,6 +22,7 @@ from apothecary.tasks.recommending import Case, Knowledge, Policy, Proposed, loa
 from apothecary.training.advantages import Estimator
 from apothecary.training.recommender import Fitted, cases_of, fit, measure
 from apothecary.training.recommender_settings import Kind, RecommenderSettings
+from apothecary.training.scorer_fitting import DrugFacts
 from apothecary.training.stepwise import train_editor
 from apothecary.training.stepwise_recommender import list_rows
 from apothecary.training.stepwise_settings import AdvantageSettings, StepwiseSettings
@@ -134,7 +135,7 @@ def measure_split(records: Records, seed: int, estimators: Sequence[Estimator]) 
     for kind in SCORERS:
         begun = time.process_time()
         settings = RecommenderSettings("", kind=kind, min_support=SUPPORT, seed=seed)
-        fitted = fit(train, settings, load_lists("medication"), records.editing)
+        fitted = fit(train, settings, load_lists("medication"), DrugFacts(records.editing))
         seconds[kind] = time.process_time() - begun
         scorers[kind] = measure(fitted, test)
         policy = Policy(kind, fitted.scorer)

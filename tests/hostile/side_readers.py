@@ -11,7 +11,7 @@ from apothecary.training.mixture_settings import read_mixture_settings
 from apothecary.training.recommender_settings import read_recommender_settings
 from apothecary.training.stage_settings import read_stages_settings
 from apothecary.training.stepwise_settings import read_stepwise_settings
-from apothecary.vocab.drug_classes import read_drug_classes
+from apothecary.vocab.drug_groups import read_drug_groups
 from apothecary.vocab.drug_names import read_drug_names
 from apothecary.vocab.interaction_files import read_interactions
 from apothecary.vocab.ndc import read_ndc
@@ -91,7 +91,7 @@ SIDE_READERS: tuple[Reader, ...] = (
     Reader("crescenddi", "c.csv", _CRESCENDDI, lambda path: _table(path)),
     Reader("merged interactions", "m.tsv", _MERGED, lambda path: _table(path)),
     Reader("drug names", "n.csv", b"name,alias,excluded\nzyzxa,zyzx,\nzyzxb,,yes\n", _one(read_drug_names)),
-    Reader("drug classes", "k.csv", b"drug,class\nzyzxa,N02\n", read_drug_classes),
+    Reader("drug classes", "k.csv", b"drug,class\nzyzxa,N02\n", read_drug_groups),
     Reader("ndc", "ndc.csv", b"ndc,ingredient\n00002322730,zyzxa\n", _one(read_ndc)),
     Reader("sft settings", "s.toml", _example("medication", "sft.toml"), _one(read_sft_settings)),
     Reader("grpo settings", "g.toml", _example("medication", "grpo.toml"), _one(read_grpo_settings)),

@@ -171,6 +171,18 @@ def test_a_network_is_trained_from_a_file_and_recommends(tmp_path: Path) -> None
     assert (told.status, told.visits) == ("complete", 40)
 
 
+def test_parts_of_molecules_are_read_from_a_table(tmp_path: Path) -> None:
+    write_visits(tmp_path / "visits.jsonl")
+    (tmp_path / "parts.csv").write_text("drug,part\nAspirin,benzene\nwarfarin,benzene\nunknown,x\n")
+    told: list[str] = []
+    text = 'visits = "visits.jsonl"\nkind = "safedrug"\nfolds = 1\nparts = "parts.csv"\n'
+    (tmp_path / "net.toml").write_text(text + "[network]\nhidden = 8\nepochs = 2\n")
+    train_recommender(tmp_path / "net.toml", out=tmp_path / "policy", say=told.append)
+    assert "2 of them have known parts of molecules" in told
+    with np.load(tmp_path / "policy" / "arrays.npz") as arrays:
+        assert [arrays[name].shape[0] for name in arrays if name.endswith("of_parts")] == [1]
+
+
 def test_interactions_count_only_above_the_target() -> None:
     logits, wanted = torch.full((2, 4), 3.0), torch.ones(2, 4, dtype=torch.bool)
     harm = torch.from_numpy(TOGETHER.astype(np.float32))

@@ -4,8 +4,8 @@ Source: Yang et al., SafeDrug (IJCAI 2021), written from the paper; its loss sta
 `training.visit_networks`. Departures:
 1. Molecules are not read: the vector of a drug in the global part is learnt directly, where the paper makes
 it by passing messages along the bonds of the molecule. 2. The local part is there only when the user says
-which drug has which part of a molecule. 3. The stream of conditions has the categories of codes, age and sex.
-4. The last layer begins at the shares of the drugs.
+which drug has which part of a molecule (`parts` of the settings). 3. The stream of conditions has the
+categories of codes, age and sex. 4. The last layer begins at the shares of the drugs.
 """
 
 from __future__ import annotations

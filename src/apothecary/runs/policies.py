@@ -26,7 +26,7 @@ from apothecary.runs.ledger import Spent
 from apothecary.runs.manifest import now
 from apothecary.runs.visit_files import Survey, survey
 from apothecary.tasks.recommending import Knowledge, Lister, Policy, load_lists
-from apothecary.vocab.drug_classes import read_drug_classes
+from apothecary.vocab.drug_groups import read_drug_groups
 from apothecary.vocab.drug_names import read_drug_names
 from apothecary.vocab.interaction_files import read_interactions
 from apothecary.vocab.interactions import InteractionTable
@@ -99,7 +99,7 @@ def open_policy(
     knowledge = Knowledge(
         interactions=read_interactions(options.interactions),
         names=read_drug_names(options.names) if options.names else None,
-        classes=read_drug_classes(options.classes) if options.classes else (),
+        classes=read_drug_groups(options.classes) if options.classes else (),
         excluded=options.excluded,
     )
     lister, settings = load_lists(options.task).prepare(chosen, knowledge, options.settings)

@@ -20,9 +20,9 @@ from apothecary.networks.visit_encoder import read_table, write_tables
 from apothecary.tasks.list_asking import FirstList, Lesson, Teaching, load_asking
 from apothecary.tasks.recommending import Case, Knowledge, ListTask, Policy, load_lists
 from apothecary.training.list_policies import read_parts
-from apothecary.training.recommender import cases_of, fit
+from apothecary.training.recommender import cases_of, fit, read_facts
 from apothecary.training.recommender_settings import RecommenderSettings, read_recommender_settings
-from apothecary.training.scorer_fitting import need_fitting
+from apothecary.training.scorer_fitting import DrugFacts, need_fitting
 from apothecary.vocab.interactions import InteractionTable
 
 __all__ = ["ListData", "ListDataOptions", "first_lists", "write_list_data"]
@@ -90,7 +90,7 @@ def write_list_data(
     given = read_table(options.molecules) if options.molecules else None
     tables = asking.tables(cases, options.soft, options.width, given) if options.soft else {}
     say(f"{len(cases)} visits to learn from; scoring each by what knows nothing of its patient")
-    vocabulary, first = first_lists(cases, settings, lists)
+    vocabulary, first = first_lists(cases, settings, lists, read_facts(Path(data or config.parent), settings))
     plain = Teaching(first, vocabulary, options.draws, options.seed, options.passes, options.note)
     teaching = replace(plain, soft=tuple(tables))
     lessons, found = asking.lists(teaching)
@@ -120,20 +120,20 @@ def write_list_data(
 
 
 def first_lists(
-    cases: Sequence[Case], settings: RecommenderSettings, task: ListTask
+    cases: Sequence[Case], settings: RecommenderSettings, task: ListTask, facts: DrugFacts | None = None
 ) -> tuple[tuple[str, ...], list[FirstList]]:
     """The vocabulary of the cases, and for each the list of a scorer that saw nothing of its patient.
 
     Raises DataError when the cases are too few, UsageError for less than two patients.
     """
-    vocabulary = fit(cases, settings, task).scorer.vocabulary
+    vocabulary = fit(cases, settings, task, facts).scorer.vocabulary
     patients = len({case.visit.patient for case in cases})
     found: list[FirstList] = []
     for part in folds(
         [case.visit for case in cases], min(max(2, settings.folds), patients), seed=settings.seed
     ):
         tested = {visit.patient for visit in part.test}
-        fitted = fit([case for case in cases if case.visit.patient not in tested], settings, task)
+        fitted = fit([case for case in cases if case.visit.patient not in tested], settings, task, facts)
         own = [case for case in cases if case.visit.patient in tested]
         policy = Policy(settings.kind, fitted.scorer)
         lister, _ = task.prepare(policy, Knowledge(InteractionTable.of(())), {"editor": "none"})

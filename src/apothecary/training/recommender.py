@@ -25,12 +25,19 @@ from apothecary.networks.visit_scorers import DrugScorer, Rows, Scorer, log_odds
 from apothecary.tasks.recommending import Case, ListTask, Space, load_lists
 from apothecary.training.list_policies import read_parts, write_policy
 from apothecary.training.recommender_settings import RecommenderSettings, read_recommender_settings
-from apothecary.training.scorer_fitting import NETWORKS, Lessons, fit_scorer, given_matrix, need_fitting
+from apothecary.training.scorer_fitting import (
+    NETWORKS,
+    DrugFacts,
+    Lessons,
+    fit_scorer,
+    given_matrix,
+    need_fitting,
+)
 from apothecary.visits import Visit
+from apothecary.vocab.drug_groups import read_drug_groups
 from apothecary.vocab.interaction_files import read_interactions
-from apothecary.vocab.interactions import InteractionTable
 
-__all__ = ["Fitted", "TrainedScorer", "cases_of", "fit", "measure", "train_recommender"]
+__all__ = ["Fitted", "TrainedScorer", "cases_of", "fit", "measure", "read_facts", "train_recommender"]
 
 Matrix = NDArray[np.float64]
 Given = NDArray[np.bool_]
@@ -105,7 +112,7 @@ def train_recommender(
     cases, test = cases_of(parts.train), cases_of(parts.test)
     patients = len({case.visit.patient for case in cases})
     say(f"{len(cases)} visits of {patients} patients to learn from, {len(parts.test)} kept out")
-    fitted = fit(cases, settings, task, _interactions(data or config.parent, settings), say)
+    fitted = fit(cases, settings, task, read_facts(Path(data or config.parent), settings), say)
     found = measure(fitted, test) if test else None
     about = {**fitted.scorer.about, "held_out": found, "visits_sha256": file_digest(path)}
     write_policy(folder, replace(fitted.scorer, about=about), parts)
@@ -127,10 +134,10 @@ def fit(
     cases: Sequence[Case],
     settings: RecommenderSettings,
     task: ListTask,
-    table: InteractionTable | None = None,
+    facts: DrugFacts | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Fitted:
-    """Fit a scorer on cases whose lists are known; `table` is for kinds that learn from interactions.
+    """Fit a scorer on cases whose lists are known; `facts` are for kinds that learn from them, too.
 
     Raises DataError when the cases are too few, UsageError.
     """
@@ -141,7 +148,11 @@ def fit(
         raise DataError(f"{len(cases)} visits are too few to learn from", hint=hint)
     say(f"{len(vocabulary)} of {len(support)} drugs were given in {settings.min_support} visits or more")
     labels = _Labels.of(cases, vocabulary)
-    fitting = _Fitting(settings, task, vocabulary, (table or InteractionTable.of(())).matrix(vocabulary) > 0)
+    facts = facts or DrugFacts()
+    parts = facts.having(vocabulary)
+    if facts.parts:
+        say(f"{0 if parts is None else int(parts.any(axis=0).sum())} of them have known parts of molecules")
+    fitting = _Fitting(settings, task, vocabulary, facts.interacting(vocabulary), parts)
     scores = _inner_scores(cases, labels, fitting)
     space, rows, fitted = fitting.of(cases, labels.given)
     about: dict[str, object] = {
@@ -186,12 +197,13 @@ def measure(fitted: Fitted, cases: Sequence[Case], *, seed: int = 0) -> dict[str
 
 @dataclass(frozen=True)
 class _Fitting:
-    """Fits scorers of one vocabulary; `interacting` says which of its drugs interact."""
+    """Fits scorers of one vocabulary; the rest is what is known of its drugs, as in `Lessons`."""
 
     settings: RecommenderSettings
     task: ListTask
     vocabulary: tuple[str, ...]
     interacting: Given
+    parts: Given | None
 
     @property
     def earlier(self) -> tuple[str, ...] | None:
@@ -202,7 +214,8 @@ class _Fitting:
         """The features of cases, their rows, and what was fitted on them."""
         space = self.task.learn(cases, self.settings.min_features)
         rows = space.rows(cases, self.earlier)
-        return space, rows, fit_scorer(Lessons(rows, space.names, given, self.interacting), self.settings)
+        lessons = Lessons(rows, space.names, given, self.interacting, self.parts)
+        return space, rows, fit_scorer(lessons, self.settings)
 
 
 def _inner_scores(cases: Sequence[Case], labels: _Labels, fitting: _Fitting) -> Matrix | None:
@@ -267,6 +280,8 @@ def _sample(size: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(size, SAMPLE, replace=False))
 
 
-def _interactions(data: str | Path, settings: RecommenderSettings) -> InteractionTable | None:
-    paths = [Path(data) / name for name in settings.interactions]
-    return read_interactions(paths) if paths else None
+def read_facts(folder: Path, settings: RecommenderSettings) -> DrugFacts:
+    """What the settings name of drugs, relative to `folder`. Raises DataError, UsageError."""
+    tables = [folder / name for name in settings.interactions]
+    parts = read_drug_groups(folder / settings.parts, "part") if settings.parts else ()
+    return DrugFacts(read_interactions(tables), parts) if tables else DrugFacts(parts=parts)

@@ -28,6 +28,7 @@ class RecommenderSettings:
     patients that is kept out and measured on. `neighbours` and `prior` are those of ``knn``,
     `strength` is the inverse of the ridge of ``logistic`` (C). `interactions` are tables of interactions,
     relative to the same folder as the visits, that networks learn from, and `network` says how they do.
+    `parts` is a table ``drug,part`` beside them, of the fragments of molecules, which ``safedrug`` reads.
     """
 
     visits: str
@@ -42,6 +43,7 @@ class RecommenderSettings:
     prior: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
     strength: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     interactions: tuple[str, ...] = ()
+    parts: str = ""
     network: NetworkSettings = field(default_factory=NetworkSettings)
 
 

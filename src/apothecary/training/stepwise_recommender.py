@@ -24,7 +24,7 @@ from apothecary.networks.list_editor import ListEditor, greedy_editor
 from apothecary.networks.list_features import ListInputs
 from apothecary.tasks.recommending import Case, load_lists
 from apothecary.training.list_policies import read_parts, write_policy
-from apothecary.training.recommender import Fitted, cases_of, fit
+from apothecary.training.recommender import Fitted, cases_of, fit, read_facts
 from apothecary.training.scorer_fitting import given_matrix, need_fitting
 from apothecary.training.stepwise_lists import Learnt, ListRows, Point, Wanted, frontier
 from apothecary.training.stepwise_settings import EditorSettings, StepwiseSettings, read_stepwise_settings
@@ -80,7 +80,7 @@ def train_stepwise(
     table = read_interactions([base / name for name in settings.interactions])
     parts = read_parts(path, scorer)
     cases, test = cases_of(parts.train), cases_of(parts.test)
-    fitted = fit(cases, scorer, task, table, say)
+    fitted = fit(cases, scorer, task, replace(read_facts(base, scorer), interactions=table), say)
     if settings.threshold is None:
         settings = replace(settings, threshold=fitted.scorer.threshold)
     identity = _identity(settings, path, table)

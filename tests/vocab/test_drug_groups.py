@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from apothecary.errors import FormatError
-from apothecary.vocab.drug_classes import read_drug_classes
+from apothecary.vocab.drug_groups import read_drug_groups
 
 PAIRS = (("aspirin", "salicylates"), ("aspirin", "nsaids"), ("ibuprofen", "nsaids"))
 
@@ -21,7 +21,7 @@ PAIRS = (("aspirin", "salicylates"), ("aspirin", "nsaids"), ("ibuprofen", "nsaid
 def test_rows_are_pairs_of_drug_and_class(text: str, tmp_path: Path) -> None:
     path = tmp_path / "classes.csv"
     path.write_text(text)
-    assert read_drug_classes(path) == PAIRS
+    assert read_drug_groups(path) == PAIRS
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,10 @@ def test_what_is_no_table_is_told(text: str, message: str, tmp_path: Path) -> No
     path = tmp_path / "classes.csv"
     path.write_text(text)
     with pytest.raises(FormatError, match=message):
-        read_drug_classes(path)
+        read_drug_groups(path)
+
+
+def test_a_table_of_parts_is_read_by_its_own_heading(tmp_path: Path) -> None:
+    path = tmp_path / "parts.csv"
+    path.write_text("drug,part\naspirin,benzene\n")
+    assert read_drug_groups(path, "part") == (("aspirin", "benzene"),)
