@@ -6,7 +6,6 @@ Relations". The files are not passed on here; users bring their own (`formats.co
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import get_args
 
 from apothecary.corpora.corpus import Corpus, split_file
 from apothecary.corpora.counting import count_name, words
+from apothecary.corpora.lots import ranks_of
 from apothecary.documents import Condition, Document
 from apothecary.errors import DataError, UsageError
 from apothecary.formats import condition_rows
@@ -206,7 +206,7 @@ def split(
     if not shares or any(not share >= 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-9:
         raise UsageError(f"shares {dict(shares)} do not sum up to 1", hint="use 0.8 and 0.2")
     keys = _keys(documents)
-    ranks = _ranks(keys, seed)
+    ranks = ranks_of(keys, seed)
     parts: dict[str, list[Document]] = {name: [] for name in shares}
     bounds, total = [], 0.0
     for name, share in shares.items():
@@ -223,7 +223,7 @@ def folds(documents: Sequence[Document], count: int, *, seed: int = 0) -> tuple[
     Raises UsageError for fewer than two folds or fewer abstracts than folds.
     """
     keys = _keys(documents)
-    ranks = _ranks(keys, seed)
+    ranks = ranks_of(keys, seed)
     if not 2 <= count <= len(ranks):
         raise UsageError(
             f"{count} folds of {len(ranks)} abstracts", hint="two or more, no more than abstracts"
@@ -253,15 +253,6 @@ def _keys(documents: Sequence[Document]) -> list[str]:
         document.attributes.get("pmid") or known.get(digest, digest)
         for document, digest in zip(documents, digests, strict=True)
     ]
-
-
-def _ranks(keys: Sequence[str], seed: int) -> dict[str, int]:
-    """The abstracts in an order that looks drawn by lot."""
-
-    def lot(key: str) -> tuple[bytes, str]:
-        return hashlib.sha256(f"{seed} {key}".encode("utf-8", "surrogatepass")).digest(), key
-
-    return {key: rank for rank, key in enumerate(sorted(set(keys), key=lot))}
 
 
 def _read(folder: Path, split: str) -> Iterator[Document]:

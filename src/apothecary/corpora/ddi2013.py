@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from apothecary.corpora.corpus import Corpus, split_file
+from apothecary.corpora.lots import check_share, lot_of
 from apothecary.documents import Document
-from apothecary.errors import DataError, FormatError, UsageError
+from apothecary.errors import DataError, FormatError
 from apothecary.formats import combination_rows, ddi_xml, jsonl
 from apothecary.formats.combination_rows import PairRow, pair_row
 from apothecary.formats.fields import Fields
@@ -48,13 +48,11 @@ def development_split(
     decide, and neighbouring sentences can lie on both sides: prefer the XML. Raises UsageError for a
     share outside 0-1.
     """
-    if not 0 <= share <= 1:
-        raise UsageError(f"a share of {share} does not exist", hint="use a share such as 0.15")
+    check_share(share)
     sides: tuple[list[Document], list[Document]] = ([], [])
     for document in documents:
         key = document.attributes.get("document") or _NOT_ALNUM.sub("", document.text).casefold()
-        place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:6], "big") / 2**48
-        sides[place < share].append(document)
+        sides[lot_of(key) < share].append(document)
     return sides
 
 

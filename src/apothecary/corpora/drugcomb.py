@@ -19,13 +19,13 @@ card. 1,362 rows in train. Traps:
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from apothecary.corpora.lots import check_share, lot_of
 from apothecary.documents import Document
-from apothecary.errors import FormatError, UsageError
+from apothecary.errors import FormatError
 from apothecary.formats import jsonl
 from apothecary.formats.combination_rows import (
     Combination,
@@ -94,7 +94,7 @@ def development_split(
     digits of the paragraph, whose blanks differ between rows of one abstract (trap 1).
     Raises UsageError for a share outside 0-1.
     """
-    _check(share)
+    check_share(share)
     sides: tuple[list[CombinationRow], list[CombinationRow]] = ([], [])
     for row in rows:
         sides[_place(row.source, row.paragraph) < share].append(row)
@@ -110,7 +110,7 @@ def split_documents(
     paragraphs alone, so their sides are not those of the form "spans". Raises UsageError for a share
     outside 0-1.
     """
-    _check(share)
+    check_share(share)
     sides: tuple[list[Document], list[Document]] = ([], [])
     for document in documents:
         context = [each for each in document.passages if each.section == "paragraph"]
@@ -119,12 +119,6 @@ def split_documents(
     return sides
 
 
-def _check(share: float) -> None:
-    if not 0 <= share <= 1:
-        raise UsageError(f"a share of {share} does not exist", hint="use a share such as 0.15")
-
-
 def _place(source: str | None, paragraph: str) -> float:
     """A number in 0-1, uniform over abstracts."""
-    abstract = source or _NOT_ALNUM.sub("", paragraph).casefold()
-    return int.from_bytes(hashlib.sha256(abstract.encode()).digest()[:6], "big") / 2**48
+    return lot_of(source or _NOT_ALNUM.sub("", paragraph).casefold())

@@ -6,12 +6,12 @@ same file gives the same parts everywhere, and all methods of a comparison the s
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from apothecary.corpora.lots import ranks_of
 from apothecary.corpora.visit_times import earlier_visits, late_inputs, patients_of
 from apothecary.errors import DataError, UsageError
 from apothecary.visits import Code, Visit
@@ -36,7 +36,7 @@ def split(
     """
     if not shares or any(not share >= 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-9:
         raise UsageError(f"shares {dict(shares)} do not sum up to 1", hint="use 0.75 and 0.25")
-    ranks = _ranks(visits, seed)
+    ranks = ranks_of((visit.patient for visit in visits), seed)
     parts: dict[str, list[Visit]] = {name: [] for name in shares}
     bounds, total = [], 0.0
     for name, share in shares.items():
@@ -70,7 +70,7 @@ def folds(visits: Sequence[Visit], count: int = 5, *, seed: int = 0) -> tuple[Ho
 
     Raises UsageError for fewer than two folds or fewer patients than folds.
     """
-    ranks = _ranks(visits, seed)
+    ranks = ranks_of((visit.patient for visit in visits), seed)
     if not 2 <= count <= len(ranks):
         hint = "two or more, no more than patients"
         raise UsageError(f"{count} folds of {len(ranks)} patients", hint=hint)
@@ -145,13 +145,3 @@ def _good(visits: Iterable[Visit | DataError]) -> Iterator[Visit]:
         if isinstance(item, DataError):
             raise item
         yield item
-
-
-def _ranks(visits: Sequence[Visit], seed: int) -> dict[str, int]:
-    """The patients in an order that looks drawn by lot."""
-
-    def lot(patient: str) -> tuple[bytes, str]:
-        return hashlib.sha256(f"{seed} {patient}".encode("utf-8", "surrogatepass")).digest(), patient
-
-    patients = {visit.patient for visit in visits}
-    return {patient: rank for rank, patient in enumerate(sorted(patients, key=lot))}

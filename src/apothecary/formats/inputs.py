@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from apothecary.formats import (
     text,
 )
 from apothecary.formats.kinds import Kind, kind_of
-from apothecary.formats.lines import check_encoding, open_bytes, printable
+from apothecary.formats.lines import check_encoding, open_bytes, printable, sha256_of
 from apothecary.formats.relation_tables import find_tables, with_relations
 from apothecary.formats.seen import Seen
 
@@ -33,7 +32,6 @@ __all__ = ["describe_inputs", "read_gold", "read_inputs"]
 
 Item = Document | DataError
 
-_HASHED_BYTES = 1024 * 1024
 _HELD_ERRORS = 100
 _READERS: Mapping[Kind, Callable[[Path, str], Iterator[Item | medline.Withdrawn]]] = {
     "pubtator": lambda file, encoding: pubtator.read(file, encoding=encoding),
@@ -97,14 +95,7 @@ def describe_inputs(paths: Sequence[Path]) -> tuple[tuple[str, str], ...]:
 
     Raises FormatError for a path that is missing or cannot be read.
     """
-    described = []
-    for file in (file for path in paths for file in _files(path)):
-        digest = hashlib.sha256()
-        with open_bytes(file) as stream:
-            while piece := stream.read(_HASHED_BYTES):
-                digest.update(piece)
-        described.append((printable(file), digest.hexdigest()))
-    return tuple(described)
+    return tuple((printable(file), sha256_of(file)) for path in paths for file in _files(path))
 
 
 def _files(path: Path) -> list[Path]:

@@ -5,14 +5,16 @@ Lines end at a line feed only; Unicode line separators and lone carriage returns
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from apothecary.errors import FormatError, UsageError
 
-__all__ = ["MAX_LINE_BYTES", "check_encoding", "open_bytes", "printable", "read_lines"]
+__all__ = ["MAX_LINE_BYTES", "check_encoding", "open_bytes", "printable", "read_lines", "sha256_of"]
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """A longer line is an error, not a document: it would not fit a prompt, only the memory."""
@@ -33,7 +35,7 @@ def check_encoding(encoding: str) -> None:
         ) from error
 
 
-def open_bytes(path: Path) -> BinaryIO:
+def open_bytes(path: Path) -> BufferedReader:
     """Open a file for reading bytes. Raises FormatError when it is missing or cannot be read."""
     try:
         return path.open("rb")
@@ -42,6 +44,12 @@ def open_bytes(path: Path) -> BinaryIO:
         raise FormatError(
             f"cannot be read: {reason}", where=printable(path), hint="check the path and its permissions"
         ) from error
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, hexadecimal. Raises FormatError when it is missing or cannot be read."""
+    with open_bytes(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_lines(path: Path, *, encoding: str = "utf-8") -> Iterator[tuple[int, str | FormatError]]:

@@ -6,7 +6,6 @@ no more than one patient is held in memory; else all visits are.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from apothecary.corpora.visit_times import earlier_visits
 from apothecary.errors import DataError, FormatError
 from apothecary.formats import jsonl, visit_rows
-from apothecary.formats.lines import open_bytes
+from apothecary.formats.lines import sha256_of
 from apothecary.formats.seen import Seen
 from apothecary.tasks.recommending import Case
 from apothecary.visits import Visit
@@ -53,7 +52,7 @@ def survey(path: Path, *, encoding: str = "utf-8") -> Survey:
             with_lists += 1
             names = (each.get("name") if isinstance(each, dict) else each for each in given)
             drugs.update({name for name in names if isinstance(name, str)})
-    return Survey(rows, with_lists, drugs, together, _digest(path))
+    return Survey(rows, with_lists, drugs, together, sha256_of(path))
 
 
 def read_cases(path: Path, *, together: bool, encoding: str = "utf-8") -> Iterator[Case | DataError]:
@@ -75,14 +74,6 @@ def read_cases(path: Path, *, together: bool, encoding: str = "utf-8") -> Iterat
             held, patient = [], item.patient
         held.append(item)
     yield from _of_any_order(held)
-
-
-def _digest(path: Path) -> str:
-    found = hashlib.sha256()
-    with open_bytes(path) as stream:
-        while piece := stream.read(1 << 20):
-            found.update(piece)
-    return found.hexdigest()
 
 
 def _of_any_order(items: Iterable[Visit | DataError]) -> Iterator[Case | DataError]:

@@ -6,7 +6,6 @@ A pair is a relation of a type that means treatment between one drug and one dis
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from apothecary.documents import Concept, Document, Relation
 from apothecary.errors import UsageError
 from apothecary.formats.condition_rows import CORPUS, RELATION
 from apothecary.formats.jsonl import placed_rows
+from apothecary.formats.lines import sha256_of
 from apothecary.formats.records import from_record
 
 __all__ = ["Found", "Kinds", "Pair", "PairRun", "is_row", "pairs_of", "read_pair_run"]
@@ -123,8 +123,7 @@ def _read(path: Path, _: tuple[int, int], kinds: Kinds) -> PairRun:
     for where, record in placed_rows(path):
         document = from_record(record, where=where)
         documents[document.id] = pairs_of(document, kinds)
-    with path.open("rb") as stream:
-        return PairRun(documents, hashlib.file_digest(stream, "sha256").hexdigest())
+    return PairRun(documents, sha256_of(path))
 
 
 def _pair(relation: Relation, concepts: Mapping[str, Concept], kinds: Kinds) -> Pair | str:
