@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
 SLOW ?= $(if $(CI),1,0)
+JOBS ?= 2
 
 .PHONY: setup demo test lint types check docs clean
 .DEFAULT_GOAL := check
@@ -31,8 +32,8 @@ demo: $(VENV)/.demo ## Extract from real abstracts with the models that ship, sc
 	$(BIN)/apothecary score relations --gold examples/cdr.pubtator --predictions runs/demo/predictions.jsonl
 	@echo; echo "Open runs/demo-combinations/report.html and runs/demo/report.html in a browser."
 
-test: $(VENV)/.dev ## Run the tests; SLOW=1 (and CI) adds the long ones
-	$(BIN)/python -m pytest $(if $(filter 1,$(SLOW)),,-m 'not slow')
+test: $(VENV)/.dev ## Run the tests, JOBS at a time; SLOW=1 (and CI) adds the long ones
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(if $(filter 1,$(SLOW)),,-m 'not slow')
 
 lint: $(VENV)/.dev ## Check style
 	$(BIN)/ruff format --check .

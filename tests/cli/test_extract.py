@@ -321,12 +321,11 @@ def test_a_stopped_run_is_finished_by_the_same_command(work: Path, how: signal.S
 @pytest.mark.parametrize("stream", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
 def test_a_closed_standard_stream_is_no_place_for_results(work: Path, stream: str) -> None:
     (work / "script.jsonl").write_text('{"reply": "0"}\n')
-    options = "--task relations --engine scripted:script.jsonl --no-cache --json --out"
-    plain = f"{sys.executable} -m apothecary extract gold.pubtator {options}"
-    for name, closed in (("open", ""), ("closed", stream)):
-        line = f"{plain} {name} {closed}"
-        done = subprocess.run(line, shell=True, cwd=work, capture_output=True, text=True, check=False)  # noqa: S602
-        assert done.returncode == 1, done.stderr
+    command = "extract gold.pubtator --task relations --engine scripted:script.jsonl --no-cache --json --out"
+    assert main([*command.split(), "open"]) == 1
+    line = f"{sys.executable} -m apothecary {command} closed {stream}"
+    done = subprocess.run(line, shell=True, cwd=work, capture_output=True, text=True, check=False)  # noqa: S602
+    assert done.returncode == 1, done.stderr
     tables = ("predictions.jsonl", "errors.jsonl")
     assert all((work / "open" / t).read_bytes() == (work / "closed" / t).read_bytes() for t in tables)
 
