@@ -10,6 +10,7 @@ from tests.test_how_to import checks_of, files_of, run_all
 EXAMPLES = Path(__file__).parent.parent / "examples" / "medication"
 
 
+@pytest.mark.slow
 def test_following_the_page_works(tmp_path: Path) -> None:
     files_of("medication-language-model", tmp_path)
     run_all(checks_of("medication-language-model"), tmp_path)
@@ -26,6 +27,7 @@ def test_following_the_page_works(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_the_examples_lead_from_lists_to_rewards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("trl", reason="the extra 'train' is not installed")

@@ -133,6 +133,6 @@ def test_a_near_miss_is_found_within_its_bound() -> None:
 @pytest.mark.parametrize("last", ["", "\u03b1"])
 def test_a_long_text_is_searched_in_linear_time(last: str) -> None:
     text = "the patient received carbamazepine and had tachycardia. " * 18_000 + last
-    started = time.perf_counter()
+    started = time.process_time()
     locate("carbamazepine induced ventricular arrhythmia", text)
-    assert time.perf_counter() - started < 10, "two orders of magnitude above the usual time"
+    assert time.process_time() - started < 10, "two orders of magnitude above the usual time"

@@ -238,6 +238,6 @@ def test_tagging_by_what_was_tagged_changes_nothing(before: str, drug: str, afte
     ids=["phrases", "near", "runs", "gaps", "numbers", "accents"],
 )
 def test_a_long_text_is_tagged_in_linear_time(tagger: Tagger, text: str, name: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     tag(text, name, "tremor", tagger=tagger)
-    assert time.perf_counter() - started < 20, "an order of magnitude above the usual time"
+    assert time.process_time() - started < 20, "an order of magnitude above the usual time"

@@ -461,10 +461,10 @@ def test_what_stands_in_a_text_is_found_as_it_stands(before: str, quote: str, af
 
 
 def test_a_quotation_is_looked_for_in_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     place_of("a" * 500 + "b", "a" * 200_000)
     place_of("A" * 500, "x" + "a" * 200_000 + "x")
-    assert time.perf_counter() - started < 10, "an order of magnitude above the usual time"
+    assert time.process_time() - started < 10, "an order of magnitude above the usual time"
 
 
 @given(texts, texts)

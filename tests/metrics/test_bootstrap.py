@@ -110,6 +110,6 @@ def test_impossible_settings_are_refused(resamples: int, level: float) -> None:
 
 def test_500_documents_and_4_evaluators_take_seconds_at_most() -> None:
     columns = {str(number): some_documents(500, seed=number) for number in range(4)}
-    started = time.perf_counter()
+    started = time.process_time()
     bootstrap_counts(columns, resamples=1000, seed=0)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

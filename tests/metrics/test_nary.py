@@ -145,9 +145,9 @@ def test_credits_can_be_resampled_over_documents() -> None:
 
 def test_time_is_linear_in_documents() -> None:
     gold: Sets = {str(n): [(frozenset({0, 1}), "POS")] for n in range(20_000)}
-    started = time.perf_counter()
+    started = time.process_time()
     assert f1s(gold, gold) == (100, 100, 100, 100)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_gold_against_gold_is_perfect_and_silence_is_nothing(rows: list[CombinationRow]) -> None:

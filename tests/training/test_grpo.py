@@ -110,6 +110,7 @@ def test_the_reference_is_the_policy_before_it_learnt(folder: Path, settings: Gr
         assert torch.equal(policy.logprobs(row)[0], before)
 
 
+@pytest.mark.slow
 def test_the_reward_of_a_toy_rises(folder: Path, settings: GrpoSettings, tmp_path: Path) -> None:
     train_grpo(settings, folder, tmp_path / "out", quiet)
     found = rewards_of(tmp_path / "out")

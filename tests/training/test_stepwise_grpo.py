@@ -249,6 +249,7 @@ def weights(trainer: Any) -> list[Tensor]:
     return [each.detach().clone() for each in trainer.model.parameters() if each.requires_grad]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["flame", "per_step", "return_to_go"])
 def test_the_reward_of_a_toy_rises(model: Path, tmp_path: Path, estimator: str) -> None:
     trainer = made(model, tmp_path, reward(estimator=estimator), max_steps=20, beta=0.0)

@@ -172,10 +172,10 @@ def test_a_fuzzy_link_among_many_names_is_fast() -> None:
     names = {"".join(draw.choices("abcdefghilmnoprstuy", k=draw.randint(6, 24))) for _ in range(50_000)}
     similar = SimilarNames(names)
     asked = [name[:3] + name[4:] for name in sorted(names)[::500]]
-    start = time.perf_counter()
+    start = time.process_time()
     for name in asked:
         similar.best(name, 90)
-    assert (time.perf_counter() - start) / len(asked) < 0.02
+    assert (time.process_time() - start) / len(asked) < 0.02
 
 
 def test_a_senseless_bound_is_refused() -> None:
