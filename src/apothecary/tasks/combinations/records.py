@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import TypeVar
 
 from apothecary.documents import Argument, Concept, Document, Evidence, Mention, Origin, Relation, Unlocated
 from apothecary.formats.records import to_record
@@ -13,40 +11,20 @@ from apothecary.tasks.combinations.candidates import DRUG, Candidate, Source
 from apothecary.tasks.combinations.grounding import Grounded, ground
 from apothecary.tasks.combinations.prompting import sections_of
 from apothecary.tasks.combinations.steps import Decided, Scored
-from apothecary.tasks.flow import Answer, Problem
 from apothecary.tasks.linking import with_ids
+from apothecary.tasks.notes import FlowNotes
 
 __all__ = ["Notes", "record_of"]
 
-S = TypeVar("S")
 SHOWN_SETS = 20
 """Sets of a sentence that a record keeps, the likeliest first."""
 
 
 @dataclass
-class Notes:
+class Notes(FlowNotes):
     """What a flow collects on its way beside its result."""
 
-    problems: list[Problem] = field(default_factory=list)
-    repairs: list[dict[str, str]] = field(default_factory=list)
     unlocated: list[Unlocated] = field(default_factory=list)
-
-    def within(self, step: str, subjects: Iterable[S], limit: int) -> list[S]:
-        """The first subjects up to a limit; a problem says that there were more."""
-        found = list(islice(subjects, limit + 1))
-        if len(found) > limit:
-            message = (
-                f"more than {limit} sentences; the others were not asked about (--set max_sentences=...)"
-            )
-            self.problems.append(Problem(step, "the document", "TooManyQuestions", message))
-        return found[:limit]
-
-    def take(self, step: str, answers: Iterable[Answer[object]]) -> None:
-        """Keep the problems and repairs of one round."""
-        for answer in answers:
-            self.repairs += [{"step": step, "repair": repair} for repair in answer.repairs]
-            if answer.problem:
-                self.problems.append(answer.problem)
 
 
 @dataclass

@@ -127,7 +127,7 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
     if source.target is None:
         mentions = _linked(document, mentions, bound.linking)
         source = source.with_ids(mentions)
-    asked = notes.within(bound.step.name, _candidates(source, mentions, corpus, bound), limit)
+    asked = notes.within(bound.step.name, _candidates(source, mentions, corpus, bound), limit, "sentences")
     answers = yield from ask(bound.step, asked, lambda candidate: candidate.name)
     notes.take(bound.step.name, answers)
     if asked and all(answer.value is None for answer in answers):

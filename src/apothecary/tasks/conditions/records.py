@@ -6,9 +6,8 @@ A record is a document of the own format, whose conditions stand in the text. Wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from apothecary.align.roles import DISEASE, DRUG, RoleSpan
@@ -31,38 +30,16 @@ from apothecary.tasks.conditions.answers import LIMIT, ParsedOutput, Status, rea
 from apothecary.tasks.conditions.answers import Condition as Predicted
 from apothecary.tasks.conditions.pairs import Pair, is_row
 from apothecary.tasks.conditions.scored import Prediction, as_reference, read_prediction
-from apothecary.tasks.conditions.steps import SPANS, Answered, read_as_released
-from apothecary.tasks.flow import Answer, Problem
+from apothecary.tasks.conditions.steps import Answered, read_as_released
+from apothecary.tasks.flow import Answer
+from apothecary.tasks.notes import FlowNotes
 
-__all__ = ["Asked", "Notes", "predicted", "record_of"]
+__all__ = ["Asked", "predicted", "record_of"]
 
 _ALIGNMENTS: Mapping[How, Alignment] = {"exact": "exact", "spaces": "normalised", "case": "normalised"}
 _SIDES = {"drug": DRUG, "disease": DISEASE}
 _STATUSES: tuple[Status, ...] = get_args(Status)
 _OF_ROWS = frozenset({"corpus", "annotated", "target", "unlocated", "extra"})
-
-
-@dataclass
-class Notes:
-    """What a flow collects on its way beside its result."""
-
-    problems: list[Problem] = field(default_factory=list)
-    repairs: list[dict[str, str]] = field(default_factory=list)
-
-    def within(self, pairs: Iterable[Pair], limit: int) -> list[Pair]:
-        """The first pairs up to a limit; a problem says that there were more."""
-        found = list(islice(pairs, limit + 1))
-        if len(found) > limit:
-            message = f"more than {limit} pairs; the others were not asked about (--set max_pairs=...)"
-            self.problems.append(Problem(SPANS, "the document", "TooManyQuestions", message))
-        return found[:limit]
-
-    def take(self, answers: Iterable[Answer[Answered]]) -> None:
-        """Keep the problems and repairs of a round."""
-        for answer in answers:
-            self.repairs += [{"step": SPANS, "repair": repair} for repair in answer.repairs]
-            if answer.problem:
-                self.problems.append(answer.problem)
 
 
 @dataclass(frozen=True)
@@ -96,7 +73,7 @@ def record_of(
     document: Document,
     asked: Sequence[Asked],
     left_out: Sequence[tuple[str, str]],
-    notes: Notes,
+    notes: FlowNotes,
     origin: Origin,
 ) -> dict[str, object]:
     """The record of a document; `origin` tells of all conditions who answered.

@@ -40,7 +40,7 @@ from apothecary.tasks.conditions.labels import TYPES
 from apothecary.tasks.conditions.pairs import Found, Kinds, PairRun, is_row, pairs_of, read_pair_run
 from apothecary.tasks.conditions.prompting import PROMPTS, Shown
 from apothecary.tasks.conditions.questions import Question, question_of_instance, question_of_pair
-from apothecary.tasks.conditions.records import Asked, Notes, predicted, record_of
+from apothecary.tasks.conditions.records import Asked, predicted, record_of
 from apothecary.tasks.conditions.rules import rule_conditions
 from apothecary.tasks.conditions.scored import Scored
 from apothecary.tasks.conditions.steps import SPANS, Answered, spans_step
@@ -56,6 +56,7 @@ from apothecary.tasks.flow import (
     Taught,
     ask,
 )
+from apothecary.tasks.notes import FlowNotes
 from apothecary.tasks.prompting import SYSTEM, prompt_digest
 from apothecary.tasks.settings import as_record, bind
 
@@ -112,11 +113,13 @@ class Bound:
 
 
 def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
-    found, notes = bound.pairs_of(document), Notes()
+    found, notes = bound.pairs_of(document), FlowNotes()
     if found is None:
         message = f"is not in the run of pairs {bound.settings.pairs}: nothing is known of its pairs"
         return Extraction(None, (Problem(SPANS, "the document", "NoPairs", message),))
-    pairs = notes.within(found.pairs, bound.settings.max_pairs) if document.text.strip() else []
+    pairs = (
+        notes.within(SPANS, found.pairs, bound.settings.max_pairs, "pairs") if document.text.strip() else []
+    )
     shots = bound.examples.of(document)
     asked = [question_of_pair(document, pair, bound.settings.window, shots) for pair in pairs]
     questions = [question for question, _ in asked]
@@ -124,7 +127,7 @@ def _extract(document: Document, bound: Bound) -> Flow[Extraction]:
         answers = [_by_patterns(question) for question in questions]
     else:
         answers = yield from ask(bound.step, questions, lambda question: question.name)
-    notes.take(answers)
+    notes.take(SPANS, answers)
     if answers and all(answer.reply is None and answer.value is None for answer in answers):
         return Extraction(None, tuple(notes.problems))
     ids = tuple(shot.id for shot in shots)

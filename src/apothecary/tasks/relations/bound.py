@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from apothecary.tasks.flow import Answer, Problem
 from apothecary.tasks.linking import Linking
+from apothecary.tasks.notes import FlowNotes
 from apothecary.tasks.relations.clusters import Conflict
 from apothecary.tasks.relations.thresholds import Thresholds
 from apothecary.tasks.schema import Schema
 
 __all__ = ["Bound", "Notes", "Settings"]
-
-S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -69,27 +66,10 @@ class Bound:
 
 
 @dataclass
-class Notes:
+class Notes(FlowNotes):
     """What a flow collects on its way beside its result."""
 
-    problems: list[Problem] = field(default_factory=list)
-    repairs: list[dict[str, str]] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     names: list[dict[str, object]] = field(default_factory=list)
     candidates: list[dict[str, object]] = field(default_factory=list)
     links: Sequence[dict[str, object]] = ()
-
-    def within(self, step: str, subjects: Iterable[S], limit: int) -> list[S]:
-        """The first subjects up to a limit; a problem says that there were more."""
-        found = list(islice(subjects, limit + 1))
-        if len(found) > limit:
-            message = f"more than {limit} questions; the others were not asked (--set max_questions=...)"
-            self.problems.append(Problem(step, "the document", "TooManyQuestions", message))
-        return found[:limit]
-
-    def take(self, step: str, answers: Iterable[Answer[object]]) -> None:
-        """Keep the problems and repairs of one round."""
-        for answer in answers:
-            self.repairs += [{"step": step, "repair": repair} for repair in answer.repairs]
-            if answer.problem:
-                self.problems.append(answer.problem)

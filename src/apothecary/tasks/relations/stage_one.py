@@ -80,7 +80,9 @@ def _verdicts(
     document: Document, names: list[Names], bound: Bound, notes: Notes
 ) -> Flow[dict[str, list[Verdict]]]:
     """Stages I b and I c: what a model says of the names that rules leave open, by type."""
-    asked = notes.within(NAMES.name, _open_pairs(document, names, bound), bound.settings.max_questions)
+    asked = notes.within(
+        NAMES.name, _open_pairs(document, names, bound), bound.settings.max_questions, "questions"
+    )
     answers = yield from _ask_names(asked, bound)
     notes.take(NAMES.name, answers)
     verdicts: dict[str, list[Verdict]] = {}

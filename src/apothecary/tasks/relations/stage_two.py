@@ -24,7 +24,7 @@ def find_relations(document: Document, bound: Bound, notes: Notes) -> Flow[tuple
     """The relations accepted; `notes` gains a candidate row for every pair and relation type asked about."""
     text = evidence.split(document)
     every = _pairs(document, text, bound)
-    asked = notes.within(PAIRS.name, every, bound.settings.max_questions)
+    asked = notes.within(PAIRS.name, every, bound.settings.max_questions, "questions")
     answers = yield from _ask(asked, bound)
     notes.take(PAIRS.name, answers)
     relations = [
