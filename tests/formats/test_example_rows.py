@@ -4,18 +4,21 @@ import io
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apothecary.documents import Document
+from apothecary.documents import Argument, Concept, Document, Mention, Relation, Span
 from apothecary.errors import DataError
 from apothecary.examples import (
     LANGUAGES,
     Annotated,
+    Causal,
     Dialogue,
     Example,
     Labelled,
     Question,
+    Reference,
     Rewriting,
     Sourced,
     TaskName,
@@ -61,6 +64,33 @@ def test_documents_come_back(document: Document) -> None:
     sourced = Sourced("d", "train", "en", "mentions", Annotated(document), labels)
     again = from_record(json.loads(dumps(sourced)), where="f:1")
     assert to_record(again) == to_record(sourced)
+
+
+def test_chains_and_causal_relations_come_back_and_must_resolve() -> None:
+    document = documents_of_two()
+    causal = (Causal("k", "leads to", Reference("relation", "r"), Reference("concept", "c2")),)
+    sourced = Sourced(
+        "d", "train", "en", "relations", Annotated(document, ((0, 1),), causal), ("with", "leads to")
+    )
+    record = json.loads(dumps(sourced))
+    assert from_record(record, where="f:1") == sourced
+    assert record["causal"][0]["cause"] == {"kind": "relation", "id": "r"}
+    for key, wrong in (
+        ("coreferences", [[0, 7]]),
+        ("causal", [{**record["causal"][0], "effect": {"id": "x"}}]),
+    ):
+        with pytest.raises(DataError, match=r"f:1|d1"):
+            from_record({**record, key: wrong}, where="f:1")
+
+
+def documents_of_two() -> Document:
+    text = "aspirin with it"
+    mentions = (Mention((Span(0, 7),), "aspirin", "Drug"), Mention((Span(13, 15),), "it", "Drug"))
+    concepts = tuple(Concept(f"c{n + 1}", "Drug", (n,), (each.text,)) for n, each in enumerate(mentions))
+    sides = (Argument("head", "c1"), Argument("tail", "c2"))
+    return Document(
+        "d1", text, mentions=mentions, concepts=concepts, relations=(Relation("r", "with", sides),)
+    )
 
 
 GOOD = Sourced("d", "train", "zh", "classification", Labelled("1", "咳嗽", ("是",), ("是", "否")))

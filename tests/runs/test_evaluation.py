@@ -101,7 +101,10 @@ def test_an_engine_answers_and_what_cannot_be_read_is_counted(suite: Path) -> No
     assert rows["harms"]["unread"] == 6
     assert rows["harms"]["figures"]["fact_f1"]["value"] == 0.0
     errors = [json.loads(line) for line in (found.folder / "errors.jsonl").read_text().splitlines()]
-    assert {row["kind"] for row in errors} == {"AnswerError"}
+    assert {row["kind"] for row in errors} == {"AnswerError", "RefusedReply"}
+    refused = [row["id"] for row in errors if row["kind"] == "RefusedReply"]
+    assert len(refused) == rows["drugs"]["refused"]
+    assert all(identity.startswith("drugs") for identity in refused)
     assert {row["step"] for row in errors} >= {"mentions.tag", "relations.answer"}
 
 
@@ -179,6 +182,11 @@ def test_the_draw_depends_on_seed_and_ids_alone(suite: Path) -> None:
 def test_two_runs_are_compared_on_the_items_of_both(suite: Path) -> None:
     run(suite, "baseline", "majority", "other")
     found = run(suite, "predictions", gold(suite), against=suite.parent / "other")
+    pairs: Any = found.figures["by_task"]
+    assert pairs["text_pairs"]["difference"] == pytest.approx(sets(found)["pairs"]["against"]["difference"])
+    # Not every set was compared: of all of them there is no difference.
+    macro: Any = found.figures["macro"]
+    assert macro["difference"] is None
     row = sets(found)["kinds"]["against"]
     assert row["items"] == 6
     assert row["difference"]["value"] == pytest.approx(1.0 - row["value"])
@@ -225,6 +233,40 @@ def test_the_reports_say_what_the_figures_say(suite: Path) -> None:
         assert f"| {name} |" in text
     assert "nothing is held out" in page
     assert "<script" not in page
+
+
+def test_refusals_are_told_by_task_in_every_report(suite: Path) -> None:
+    path = suite.parent / "declined.jsonl"
+    lines = [json.loads(line) for line in gold(suite).read_text().splitlines()]
+    declined = {"drugs": "Sorry, I can't help with that.", "titles": "很抱歉"}
+    for row in lines:
+        row["reply"] = declined.get(row["id"].partition("/")[0], row["reply"])
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in lines))
+    found = run(suite, "predictions", path)
+    by_task: Any = found.figures["by_task"]
+    assert {task: row["refused"] for task, row in by_task.items() if row["refused"]} == {
+        "mentions": 6,
+        "generation": 6,
+    }
+    assert by_task["mentions"]["unread"] == 6
+    text = (found.folder / "evaluation.md").read_text()
+    (line,) = [each for each in text.splitlines() if each.startswith("| mentions | ")]
+    assert line.endswith("| 1 | 6 | 6 | 6 |")
+    page = (found.folder / "report.html").read_text()
+    assert "refused" in page.partition("By task")[2].partition("</table>")[0]
+
+
+def test_a_file_of_several_parts_is_read_once(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    original = Path.open
+
+    def counting(path: Path, *given: Any, **named: Any) -> Any:
+        opened.append(path.name)
+        return original(path, *given, **named)
+
+    monkeypatch.setattr(Path, "open", counting)
+    load_suite(str(suite), SuiteOptions())
+    assert [opened.count(f"{name}.jsonl") for name in SETS] == [1] * len(SETS)
 
 
 def test_unknown_baselines_and_mixed_sets_are_refused(suite: Path) -> None:

@@ -1,7 +1,9 @@
 # ruff: noqa: RUF001 (full-width characters are those of the answers)
 """What every instruction task keeps: templates, and answers that read back as they were written."""
 
+from collections import Counter
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -28,6 +30,7 @@ from apothecary.tasks.instruct_answers import Gold, Labels, Names, gold_from_row
 from apothecary.tasks.instruct_records import Policy, gold_of, instructions, parse_reply
 from apothecary.tasks.instruct_task import instruct_names, load_instruct, serving
 from apothecary.tasks.instruct_templates import templates
+from apothecary.tasks.prompting import SLOT
 
 EACH = pytest.mark.parametrize("name", instruct_names())
 IN_BOTH = pytest.mark.parametrize("language", LANGUAGES)
@@ -51,14 +54,36 @@ TYPES = st.lists(
 
 @EACH
 @IN_BOTH
-def test_there_are_four_wordings_of_each_kind_with_all_their_slots(name: str, language: Language) -> None:
+def test_there_are_ten_wordings_of_each_kind_with_all_their_slots(name: str, language: Language) -> None:
     task = load_instruct(name)
     found = templates(f"apothecary.tasks.{name}", language)
     assert found.keys() == task.kinds.keys()
     for kind, group in found.items():
-        assert len(group) >= 4
+        assert len(group) >= 10
         assert all(template.slots == task.kinds[kind] for template in group)
-        assert len({template.text for template in group}) == len(group)
+
+
+@EACH
+@IN_BOTH
+def test_no_wording_is_another_with_a_few_letters_changed(name: str, language: Language) -> None:
+    for group in templates(f"apothecary.tasks.{name}", language).values():
+        for one, other in combinations(group, 2):
+            assert alike(one.text, other.text) < 0.8, (one.id, other.id)
+
+
+def alike(one: str, other: str) -> float:
+    """One less the edit distance over the longer length, of what is around the slots; or a bound above."""
+    a, b = (" ".join(SLOT.sub("_", text).casefold().split()) for text in (one, other))
+    longest = max(len(a), len(b))
+    bound = (Counter(a) & Counter(b)).total() / longest
+    if bound < 0.8:
+        return bound
+    row = list(range(len(b) + 1))
+    for place, letter in enumerate(a, 1):
+        before, row = row, [place]
+        for at, against in enumerate(b, 1):
+            row.append(min(before[at] + 1, row[-1] + 1, before[at - 1] + (letter != against)))
+    return 1 - row[-1] / longest
 
 
 def test_every_task_of_examples_is_served_once() -> None:

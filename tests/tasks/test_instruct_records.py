@@ -45,7 +45,7 @@ def test_a_question_about_one_type_has_the_answers_of_that_type_only() -> None:
 def test_the_same_seed_gives_the_same_and_another_seed_other_words() -> None:
     ids = [[next(instructions(example(n), seed)).template_id for n in range(40)] for seed in (1, 1, 2)]
     assert ids[0] == ids[1] != ids[2]
-    assert len(set(ids[0])) == 5
+    assert len(set(ids[0])) == 10
 
 
 def test_a_share_of_the_examples_is_asked_again() -> None:
@@ -87,6 +87,6 @@ def test_chance_is_even_and_templates_are_all_used() -> None:
     group = templates("apothecary.tasks.mentions", "zh")["mentions"]
     used = Counter(choose(group, 0, n).id for n in range(500))
     assert len(used) == len(group)
-    assert min(used.values()) > 60
+    assert min(used.values()) > 30
     assert 0 <= chance(0, "x") < 1
     assert fill_template(group[0], {"text": "甲", "types": "乙"}).text is not None

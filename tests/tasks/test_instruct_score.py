@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from apothecary.errors import DataError, UsageError
 from apothecary.metrics.correlation import pearson
 from apothecary.tasks.instruct_answers import Answer, Fact, Facts, Gold, Labels, Names, Prose, Score, Sections
+from apothecary.tasks.instruct_refusals import is_refusal
 from apothecary.tasks.instruct_score import (
     RULES,
     Judged,
     default_rules,
     difference,
-    is_refusal,
     measured,
     rule_of,
 )

@@ -147,6 +147,17 @@ def test_other_splits_of_the_file_are_compared_with_unless_told(tmp_path: Path) 
     assert len(ids(tmp_path)) == 2
 
 
+@pytest.mark.parametrize("split", ["dev", "train"])
+def test_questions_of_a_test_part_judge_and_are_never_learnt_from(split: str, tmp_path: Path) -> None:
+    write(tmp_path / "d.jsonl", [labelled(1, LONG), labelled(2)])
+    write(tmp_path / "medqa.jsonl", [labelled(1, LONG.upper(), dataset="medqa", split=split)])
+    both = [{"file": "d.jsonl"}, {"file": "medqa.jsonl"}]
+    with pytest.raises(UsageError, match=r"medqa.jsonl:1: medqa holds questions of a published test part"):
+        mixed(tmp_path, {"set": both})
+    mixed(tmp_path, {"against": [{"file": "medqa.jsonl", "splits": [split]}]})
+    assert ids(tmp_path) == ["2"]
+
+
 def test_what_is_kept_is_listed_but_what_is_held_out_is_never_kept(tmp_path: Path) -> None:
     document = {"id": "77", "text": "Druga.", "mentions": []}
     row = {"dataset": "own", "split": "train", "language": "en", "task": "mentions", "family": "annotated"}

@@ -143,6 +143,7 @@ QUESTION_SETS: tuple[InstructSet, ...] = (
         splits={"dev": "medqa_dev.jsonl"},
         traps=("These are questions of the published test part: train on none of them.",),
         read=_choices,
+        judges=True,
     ),
     InstructSet(
         name="medmcqa",

@@ -61,6 +61,7 @@ class InstructSet:
     `read(file, place)` yields its examples; a record that is none comes as a DataError value. It raises
     DataError only where nothing more of the split can be read. `terms` say what one accepts by using it:
     where there are any, a build asks for a word. `listed_ids` are ids that lists of held-out documents know.
+    `judges` says that its examples are of a published test part: nothing may learn from them.
     """
 
     name: str
@@ -75,6 +76,7 @@ class InstructSet:
     read: Reader
     terms: str = ""
     listed_ids: bool = False
+    judges: bool = False
 
     def locate(self, data: Path) -> Path:
         """The folder of the set below the folder of all data, or that folder itself.

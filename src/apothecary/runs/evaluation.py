@@ -29,7 +29,7 @@ from apothecary.runs.driver import Item as Driven
 from apothecary.runs.driver import Result, drive
 from apothecary.runs.durable import replace_text
 from apothecary.runs.evaluation_baselines import BASELINES, baseline_answer
-from apothecary.runs.evaluation_items import Item, Loaded, digest_of, load_part, request_of
+from apothecary.runs.evaluation_items import Item, Loaded, digest_of, load_parts, request_of
 from apothecary.runs.evaluation_page import evaluation_page, evaluation_text
 from apothecary.runs.evaluation_result import Compared, figures_of
 from apothecary.runs.evaluation_suite import Suite, default_suites, read_suite
@@ -41,6 +41,7 @@ from apothecary.runs.opening import ExtractOptions, open_engines, run_folder
 from apothecary.tasks.flow import RAW_LIMIT, Extraction, Job, Problem
 from apothecary.tasks.instruct_answers import Names, grouped_names
 from apothecary.tasks.instruct_records import parse_reply
+from apothecary.tasks.instruct_refusals import is_refusal
 from apothecary.tasks.instruct_task import load_instruct
 
 __all__ = ["Evaluation", "Provider", "SuiteOptions", "evaluate", "load_suite"]
@@ -119,7 +120,7 @@ def load_suite(suite: str, options: SuiteOptions) -> tuple[Suite, tuple[Loaded, 
         found = replace(found, seed=options.seed)
     path = held_out_list(options.held_out)
     held_out = HeldOut.read(path) if path else HeldOut.none()
-    loaded = tuple(load_part(part, found, held_out) for part in found.set)
+    loaded = load_parts(found.set, found, held_out)
     notes = absent if path else [*absent, "nothing is held out: there is no list (--held-out FILE)"]
     notes += [
         f"{part.part.name}: baselines know the evaluated items, there are no others"
@@ -316,6 +317,7 @@ def _told(item: Item, reply: Reply) -> Result:
     except AnswerError as error:
         record["read"] = False
         kind = "TruncatedReply" if reply.finish == "length" else "AnswerError"
+        kind = "RefusedReply" if is_refusal(text) else kind
         return Result(item.id, record, (Problem(item.step, item.id, kind, str(error), text[:RAW_LIMIT]),))
     return Result(item.id, record)
 

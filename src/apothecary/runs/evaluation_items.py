@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from apothecary.tasks.instruct_score import default_rules, rule_of
 from apothecary.tasks.instruct_task import InstructTask, load_instruct, serving
 from apothecary.tasks.instruct_templates import chance, fill_template, templates
 
-__all__ = ["Item", "Loaded", "digest_of", "load_part", "request_of"]
+__all__ = ["Item", "Loaded", "digest_of", "load_parts", "request_of"]
 
 TOKENS = {"classification": 64, "choice": 64, "text_pairs": 32, "relations": 384, "triples": 384}
 """New tokens of a reply, by folder; `MORE` of others."""
 MORE = 256
+MOST_ERRORS = 1000
 STEPS = {"mentions": "mentions.tag"}
 """Names of steps that small models serve, too; the others are ``TASK.answer``."""
 
@@ -95,49 +96,19 @@ class Loaded:
         return () if self.own and not isinstance(gold.answer, Labels | Score) else defined(gold)
 
 
-def load_part(part: Part, suite: Suite, held_out: HeldOut) -> Loaded:
-    """Draw the items of a part and learn its baselines; memory holds the draw, not the file.
+def load_parts(parts: Sequence[Part], suite: Suite, held_out: HeldOut) -> tuple[Loaded, ...]:
+    """Draw the items of all parts and learn their baselines; memory holds the draws, not the files.
 
-    Raises FormatError when a file cannot be read, UsageError when nothing fits.
+    A file is read once for all parts, and again for a part that finds nothing of its training split. Raises
+    FormatError when a file cannot be read, UsageError when nothing fits.
     """
-    count, shots = part.items or suite.items, suite.shots if part.shots is None else part.shots
-    tally = _Tally()
-    drawn = _drawn(_fitting(part, held_out, tally), count, suite)
-    asked = []
-    for each in drawn:
-        try:
-            asked.append(_asked(each, part, suite.template))
-        except DataError as error:
-            tally.unasked += 1
-            tally.tell(error)
-    if not asked:
-        raise UsageError(
-            f"no example of the split {part.split!r} fits ({tally.held_out} held out, {tally.bad} bad lines)",
-            where=f"{part.file}, set {part.name}",
-            hint="instruct show tells what the file holds",
-        )
-    _check_alike(asked, part)
-    known, before, source = _trained(part, suite, held_out, asked, shots)
-    own = not known.examples
-    for item in asked if own else ():
-        known.add(item.gold)
-    one = not known.several and all(_is_one(item.gold) for item in asked)
-    return Loaded(
-        part=part,
-        items=tuple(replace(item, turns=(*before, *item.turns), shots=len(before)) for item in asked),
-        known=known,
-        fitting=tally.fitting,
-        held_out=tally.held_out,
-        bad=tally.bad,
-        unasked=tally.unasked,
-        constrained=one and (suite.constrain if part.constrain is None else part.constrain),
-        log_odds=one
-        and asked[0].gold.task == "choice"
-        and (suite.log_odds if part.log_odds is None else part.log_odds),
-        own=own,
-        taught=source.split,
-        errors=tuple(tally.errors),
-    )
+    readings = [_Reading(part, suite, held_out) for part in parts]
+    for file in dict.fromkeys(name for part in parts for name in (part.file, part.train_file)):
+        own = [each for each in readings if file in (each.part.file, each.source.file)]
+        for place, example in enumerate(read(Path(file))):
+            for reading in own:
+                reading.take(file, place, example)
+    return tuple(each.loaded() for each in readings)
 
 
 def request_of(item: Item, loaded: Loaded, suite: Suite) -> Request:
@@ -188,33 +159,133 @@ def _is_one(gold: Gold) -> bool:
     return isinstance(gold.answer, Labels) and len(gold.answer.labels) == 1
 
 
-@dataclass
-class _Tally:
-    """Counts of a part while its file is read, and the first errors."""
+class _Reading:
+    """A part while files are read: its draw, what is known of its training split, and counts."""
 
-    fitting: int = 0
-    held_out: int = 0
-    bad: int = 0
-    unasked: int = 0
-    errors: list[DataError] = field(default_factory=list)
+    def __init__(self, part: Part, suite: Suite, held_out: HeldOut) -> None:
+        self.part = part
+        self.source = replace(part, split=part.train, file=part.train_file)
+        self._suite = suite
+        self._held_out = held_out
+        self._count = part.items or suite.items
+        self._shots = suite.shots if part.shots is None else part.shots
+        self._same = (part.file, part.split) == (self.source.file, self.source.split)
+        # The largest number first: it goes when a smaller one comes.
+        self._drawn: list[tuple[float, int, Sourced]] = []
+        self._known = Known()
+        self._shown: list[tuple[float, int, Item]] = []
+        self._counts = dict.fromkeys(("fitting", "held_out", "bad", "unasked"), 0)
+        self._errors: list[DataError] = []
 
-    def tell(self, error: DataError) -> None:
-        """Keep an error, up to a bound."""
-        if len(self.errors) < 1000:
-            self.errors.append(error)
-
-
-def _fitting(part: Part, held_out: HeldOut, tally: _Tally) -> Iterator[Sourced]:
-    for each in read(Path(part.file)):
+    def take(self, file: str, place: int, each: Sourced | DataError) -> None:
+        """Take an example of a file for what it is to this part, if anything."""
         if isinstance(each, DataError):
-            tally.bad += 1
-            tally.tell(each)
-        elif each.split == part.split and _fits(each, part):
-            tally.fitting += 1
-            if _listed(each, held_out):
-                tally.held_out += 1
-            else:
-                yield each
+            if file == self.part.file:
+                self._tell("bad", each)
+            return
+        asked = (file, each.split) == (self.part.file, self.part.split)
+        taught = (file, each.split) == (self.source.file, self.source.split)
+        if not (asked or taught) or not _fits(each, self.part):
+            return
+        listed = _listed(each, self._held_out)
+        if asked:
+            self._counts["fitting"] += 1
+            self._counts["held_out"] += listed
+        if asked and not listed:
+            self._draw(place, each)
+        elif not listed:
+            self._learn(place, each)
+
+    def _draw(self, place: int, each: Sourced) -> None:
+        """Keep the examples of the smallest numbers, which depend on seed and id alone."""
+        number = chance(self._suite.seed, "item", each.dataset, each.task, each.example.id)
+        entry = (-number, -place, each)
+        if len(self._drawn) < self._count:
+            heapq.heappush(self._drawn, entry)
+            return
+        _, last, left = heapq.heappushpop(self._drawn, entry)
+        if self._same:
+            self._learn(-last, left)
+
+    def _learn(self, place: int, each: Sourced) -> None:
+        """Let baselines know an example that is not asked; one without a question teaches nothing."""
+        try:
+            item = _asked(each, self.source, self._suite.template)
+        except DataError:
+            return
+        self._known.add(item.gold)
+        if self._shots and len(item.turns) == 1:
+            rank = chance(self._suite.seed, "shot", each.dataset, each.task, each.example.id)
+            ranked = [*self._shown, (rank, place, item)]
+            self._shown = heapq.nsmallest(self._shots, ranked, key=lambda entry: entry[:2])
+
+    def loaded(self) -> Loaded:
+        """What all files gave. Raises UsageError when nothing fits."""
+        part, counts = self.part, self._counts
+        asked = self._items()
+        if not asked:
+            raise UsageError(
+                f"no example of the split {part.split!r} fits"
+                f" ({counts['held_out']} held out, {counts['bad']} bad lines)",
+                where=f"{part.file}, set {part.name}",
+                hint="instruct show tells what the file holds",
+            )
+        _check_alike(asked, part)
+        before = self._before()
+        own = not self._known.examples
+        for item in asked if own else ():
+            self._known.add(item.gold)
+        one = not self._known.several and all(_is_one(item.gold) for item in asked)
+        return Loaded(
+            part=part,
+            items=tuple(replace(item, turns=(*before, *item.turns), shots=len(before)) for item in asked),
+            known=self._known,
+            fitting=counts["fitting"],
+            held_out=counts["held_out"],
+            bad=counts["bad"],
+            unasked=counts["unasked"],
+            constrained=one and (self._suite.constrain if part.constrain is None else part.constrain),
+            log_odds=one
+            and asked[0].gold.task == "choice"
+            and (self._suite.log_odds if part.log_odds is None else part.log_odds),
+            own=own,
+            taught=self.source.split,
+            errors=tuple(self._errors),
+        )
+
+    def _items(self) -> list[Item]:
+        """The questions that were drawn, in the order of the file."""
+        found = []
+        for _, _, each in sorted(self._drawn, key=lambda entry: -entry[1]):
+            try:
+                found.append(_asked(each, self.part, self._suite.template))
+            except DataError as error:
+                self._tell("unasked", error)
+        return found
+
+    def _before(self) -> tuple[Turn, ...]:
+        """Examples with their answers; without a training part out of what was not drawn of this one."""
+        if not self._known.examples and not self._same:
+            drawn = {-place for _, place, _ in self._drawn}
+            self.source, self._same = self.part, True
+            for place, each in enumerate(read(Path(self.part.file))):
+                if place in drawn or isinstance(each, DataError) or each.split != self.part.split:
+                    continue
+                if _fits(each, self.part) and not _listed(each, self._held_out):
+                    self._learn(place, each)
+        if len(self._shown) < self._shots:
+            raise UsageError(
+                f"{len(self._shown)} examples to show, {self._shots} were asked for",
+                where=f"{self.source.file}, set {self.part.name}",
+                hint=f"the split {self.source.split!r} has no more; say another as train, or fewer shots",
+            )
+        return tuple(Turn(item.turns[0].asked, item.target) for _, _, item in self._shown)
+
+    def _tell(self, count: str, error: DataError) -> None:
+        """Count what was left out, and keep the error, up to a bound."""
+        self._counts[count] += 1
+        if len(self._errors) < MOST_ERRORS:
+            self._errors.append(error)
 
 
 def _fits(each: Sourced, part: Part) -> bool:
@@ -234,62 +305,6 @@ def _listed(each: Sourced, held_out: HeldOut) -> bool:
     return held_out.holds(
         *(identities(example.document) if isinstance(example, Annotated) else (example.id,))
     )
-
-
-def _drawn(examples: Iterator[Sourced], count: int, suite: Suite) -> list[Sourced]:
-    """The examples of the smallest numbers, which depend on seed and id alone, in the order of the file."""
-    ranked = (
-        (chance(suite.seed, "item", each.dataset, each.task, each.example.id), place, each)
-        for place, each in enumerate(examples)
-    )
-    kept = heapq.nsmallest(count, ranked, key=lambda entry: entry[:2])
-    return [each for _, _, each in sorted(kept, key=lambda entry: entry[1])]
-
-
-def _trained(
-    part: Part, suite: Suite, held_out: HeldOut, items: Sequence[Item], shots: int
-) -> tuple[Known, tuple[Turn, ...], Part]:
-    """What baselines know, examples with their answers, and where they are from; never the items themselves.
-
-    Without a training part it is what was not drawn of the evaluated one.
-    """
-    source = replace(part, split=part.train, file=part.train_file)
-    evaluated = {item.id for item in items}
-    known, shown = _learnt(source, suite, held_out, evaluated if _is_same(part, source) else set(), shots)
-    if not known.examples and not _is_same(part, source):
-        source = part
-        known, shown = _learnt(source, suite, held_out, evaluated, shots)
-    if len(shown) < shots:
-        raise UsageError(
-            f"{len(shown)} examples to show, {shots} were asked for",
-            where=f"{source.file}, set {part.name}",
-            hint=f"the split {source.split!r} has no more; say another as train, or fewer shots",
-        )
-    return known, tuple(Turn(item.turns[0].asked, item.target) for item in shown), source
-
-
-def _is_same(part: Part, source: Part) -> bool:
-    return (part.file, part.split) == (source.file, source.split)
-
-
-def _learnt(
-    source: Part, suite: Suite, held_out: HeldOut, evaluated: Collection[str], shots: int
-) -> tuple[Known, list[Item]]:
-    """An example without a question is passed over: it teaches nothing."""
-    known = Known()
-    ranked: list[tuple[float, int, Item]] = []
-    for place, each in enumerate(_fitting(source, held_out, _Tally())):
-        if _id(source, each) in evaluated:
-            continue
-        try:
-            item = _asked(each, source, suite.template)
-        except DataError:
-            continue
-        known.add(item.gold)
-        if shots and len(item.turns) == 1:
-            rank = chance(suite.seed, "shot", each.dataset, each.task, each.example.id)
-            ranked = heapq.nsmallest(shots, [*ranked, (rank, place, item)], key=lambda entry: entry[:2])
-    return known, [item for _, _, item in ranked]
 
 
 def _id(part: Part, each: Sourced) -> str:

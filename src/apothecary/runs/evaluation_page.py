@@ -35,12 +35,10 @@ def evaluation_text(figures: Row) -> str:
         _about(figures),
         _markdown(_heads(sets), _lines(sets)),
     ]
-    for key, name in GROUPS:
-        rows = [[group, *_average_cells(_table(row))] for group, row in _table(figures.get(key)).items()]
-        parts.append(_markdown([name, *_AVERAGE_HEADS], rows))
-    parts.append(
-        _markdown(["all", *_AVERAGE_HEADS], [["mean of sets", *_average_cells(_table(figures.get("macro")))]])
-    )
+    heads = _average_heads(figures)
+    for name, group in _groups(figures):
+        rows = [[key, *_average_cells(_table(row), heads)] for key, row in group.items()]
+        parts.append(_markdown([name, *heads], rows))
     notes = evaluation_notes(figures)
     parts += ["\n".join(f"- {_cell(note)}" for note in notes)] if notes else []
     return "\n\n".join(parts).encode("utf-8", "replace").decode("utf-8") + "\n"
@@ -119,19 +117,30 @@ def _lines(sets: Sequence[Row]) -> list[list[str]]:
     return lines
 
 
+def _groups(figures: Row) -> list[tuple[str, Row]]:
+    """The averages, by what they are over."""
+    named = [(name, _table(figures.get(key))) for key, name in GROUPS]
+    return [*named, ("All", {"mean of sets": figures.get("macro")})]
+
+
 def _average_row(row: Row, sets: Sequence[Row]) -> list[str]:
-    figure, base, _, items = _average_cells(row)
-    cells = ["", "", figure, base, "", items, "", ""]
+    figure, base, _, *counts = _average_cells(row, _AVERAGE_HEADS)
+    cells = ["", "", figure, base, "", *counts]
     return [*cells, *[""] * (len(_heads(sets)) - 1 - len(cells))]
 
 
-_AVERAGE_HEADS = ["mean", "baselines", "sets", "items"]
+_AVERAGE_HEADS = ["mean", "baselines", "sets", "items", "unread", "refused"]
 
 
-def _average_cells(row: Row) -> list[str]:
+def _average_heads(figures: Row) -> list[str]:
+    return [*_AVERAGE_HEADS, *(["difference"] if figures.get("against") else [])]
+
+
+def _average_cells(row: Row, heads: Sequence[str]) -> list[str]:
     base = row.get("best_baseline")
     told = f"{base:.3f}" if isinstance(base, float) else "-"
-    return [shown(row), told, f"{row.get('sets')}", f"{row.get('items')}"]
+    cells = [shown(row), told, *(f"{row.get(name)}" for name in _AVERAGE_HEADS[2:])]
+    return [*cells, shown(row.get("difference"), "+.3f")][: len(heads)]
 
 
 def _main(row: Row) -> object:
@@ -170,17 +179,13 @@ def _results(sets: Sequence[Row]) -> str:
 
 
 def _averages(figures: Row) -> str:
-    tables = []
-    groups = [
-        *((name, _table(figures.get(key))) for key, name in GROUPS),
-        ("All", {"mean of sets": figures.get("macro")}),
-    ]
-    for name, group in groups:
+    tables, heads = [], _average_heads(figures)
+    for name, group in _groups(figures):
         rows = [
-            ("", [f"<strong>{safe(key)}</strong>", *map(_broken, _average_cells(_table(row)))])
+            ("", [f"<strong>{safe(key)}</strong>", *map(_broken, _average_cells(_table(row), heads))])
             for key, row in group.items()
         ]
-        tables.append(table_of([name, *_AVERAGE_HEADS], rows, label=name))
+        tables.append(table_of([name, *heads], rows, label=name))
     return (
         '<section><h2>Averages</h2><p class="lead">Unweighted means of main figures. They mix F1, '
         "accuracy and overlap of texts: good for comparing models on this suite, for nothing else.</p>"

@@ -15,13 +15,13 @@ from apothecary.runs.evaluation_baselines import baseline_answer
 from apothecary.runs.evaluation_items import Item, Loaded
 from apothecary.runs.evaluation_suite import Suite
 from apothecary.tasks.instruct_records import parse_reply
+from apothecary.tasks.instruct_refusals import is_refusal
 from apothecary.tasks.instruct_score import (
     Judged,
     Rule,
     Sampled,
     default_rules,
     difference,
-    is_refusal,
     measured,
     rule_of,
 )
@@ -57,11 +57,13 @@ class Compared:
 
 @dataclass(frozen=True)
 class _Main:
-    """What averages are made of: the main figure of a set, and that of its best baseline."""
+    """What averages are made of: the main figure of a set, that of its best baseline, the difference to
+    another run."""
 
     record: Figures
     sampled: Sampled
     baseline: float | None
+    difference: Sampled | None
 
 
 def figures_of(
@@ -70,7 +72,8 @@ def figures_of(
     """All figures as JSON values. Raises UsageError where there is nothing to pair with.
 
     A figure with an interval is ``{"value", "low", "high"}``, 95 % by a bootstrap over items; averages draw
-    the items of each set apart. `gain` is the main figure less that of the best baseline.
+    the items of each set apart. `gain` is the main figure less that of the best baseline; `difference` of an
+    average is there where every set of it was compared.
     """
     mains = [_set(loaded, replies, suite, against) for loaded in parts]
     records = [main.record for main in mains]
@@ -127,9 +130,10 @@ def _set(loaded: Loaded, replies: Replies, suite: Suite, against: Compared | Non
         "best_baseline": best,
         "gain": _gain(rules[0], judged, baselines[best][1], suite, seed) if best else None,
     }
+    gap = None
     if against is not None:
-        record["against"] = _paired(loaded.items, judged, rules[0], against, suite)
-    return _Main(record, found[main], baselines[best][0].value if best else None)
+        record["against"], gap = _paired(loaded.items, judged, rules[0], against, suite)
+    return _Main(record, found[main], baselines[best][0].value if best else None, gap)
 
 
 def _known(loaded: Loaded) -> str:
@@ -206,20 +210,17 @@ def _gain(rule: Rule, a: Sequence[Judged], b: Sequence[Judged], suite: Suite, se
 
 def _paired(
     items: Sequence[Item], judged: Sequence[Judged], rule: Rule, against: Compared, suite: Suite
-) -> Figures | None:
+) -> tuple[Figures | None, Sampled | None]:
     """The difference to the other run on the items that both have; None where there is none."""
     places = [place for place, item in enumerate(items) if item.id in against.replies]
     if not places:
-        return None
+        return None, None
     other, _, _ = _judged([items[place] for place in places], against.replies)
     mine = [judged[place] for place in places]
     seed = int(chance(suite.seed, "paired", items[0].part) * 2**32)
     figure = next(iter(measured(rule, other, resamples=1, seed=seed).values()))
-    return {
-        "items": len(places),
-        "value": figure.value,
-        "difference": difference(rule, mine, other, resamples=suite.resamples, seed=seed).record(),
-    }
+    gap = difference(rule, mine, other, resamples=suite.resamples, seed=seed)
+    return {"items": len(places), "value": figure.value, "difference": gap.record()}, gap
 
 
 def _grouped(mains: Sequence[_Main], key: Callable[[Figures], str]) -> dict[str, Figures]:
@@ -230,22 +231,23 @@ def _grouped(mains: Sequence[_Main], key: Callable[[Figures], str]) -> dict[str,
 
 
 def _average(mains: Sequence[_Main]) -> Figures:
-    """The unweighted means of main figures and of best baselines; one that is not defined counts 0.0."""
-    values = [main.sampled.value or 0.0 for main in mains]
-    samples = np.mean([np.nan_to_num(main.sampled.samples) for main in mains], axis=0)
+    """Unweighted means of main figures, best baselines and differences; what is not defined counts 0.0."""
     known = [main.baseline for main in mains]
     bases = [value for value in known if value is not None]
+    gaps = [main.difference for main in mains if main.difference is not None]
     return {
-        **interval(sum(values) / len(values), samples).as_dict(),
+        **_mean([main.sampled for main in mains]),
         "sets": len(mains),
-        "items": sum(_size(main.record) for main in mains),
+        **_summed([main.record for main in mains]),
         "best_baseline": sum(bases) / len(bases) if len(bases) == len(known) else None,
+        "difference": _mean(gaps) if len(gaps) == len(mains) else None,
     }
 
 
-def _size(record: Figures) -> int:
-    items = record["items"]
-    return items if isinstance(items, int) else 0
+def _mean(figures: Sequence[Sampled]) -> dict[str, float]:
+    value = sum(figure.value or 0.0 for figure in figures) / len(figures)
+    samples = np.mean([np.nan_to_num(figure.samples) for figure in figures], axis=0)
+    return interval(value, samples).as_dict()
 
 
 def _summed(records: Sequence[Figures]) -> dict[str, int]:

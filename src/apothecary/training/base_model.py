@@ -7,6 +7,7 @@ comes with a model is run.
 
 from __future__ import annotations
 
+import importlib.util
 import secrets
 import shutil
 import warnings
@@ -22,6 +23,7 @@ from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     GgufConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
@@ -76,8 +78,15 @@ def torch_source(name: str) -> str:
     return str(folder)
 
 
-def load_base(name: str, precision: Literal["auto", "bf16", "fp32"] = "auto") -> Base:
-    """Read a model and its tokenizer. Raises UsageError, EngineError (ModelMissing, WeightsError)."""
+def load_base(
+    name: str, precision: Literal["auto", "bf16", "fp32"] = "auto", *, four_bit: bool = False
+) -> Base:
+    """Read a model and its tokenizer; with `four_bit` its weights are kept so, on the GPU.
+
+    Raises UsageError, EngineError (ModelMissing, WeightsError).
+    """
+    if four_bit:
+        _check_four_bit()
     source = torch_source(name)
     local = Path(source).is_dir()
     if not local and Path(source).exists():
@@ -87,9 +96,33 @@ def load_base(name: str, precision: Literal["auto", "bf16", "fp32"] = "auto") ->
     with quiet(), translated(name, "does not load"):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, local_files_only=local)
         model = AutoModelForCausalLM.from_pretrained(
-            source, dtype=number, use_safetensors=True, trust_remote_code=False, local_files_only=local
+            source,
+            dtype=number,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=local,
+            quantization_config=_four_bits(number) if four_bit else None,
+            device_map={"": torch.cuda.current_device()} if four_bit else None,
         )
     return Base(name, cast(PreTrainedModel, model), cast(PreTrainedTokenizerFast, tokenizer), number)
+
+
+def _check_four_bit() -> None:
+    """Raises UsageError where weights cannot be kept in four bits."""
+    if not torch.cuda.is_available():
+        raise UsageError("four_bit: there is no GPU", hint="leave it out: on a CPU nothing is gained by it")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UsageError("four_bit: bitsandbytes is not installed", hint="pip install bitsandbytes")
+
+
+def _four_bits(number: torch.dtype) -> BitsAndBytesConfig:
+    """As QLoRA has it: NF4, its constants quantised too. Source: Dettmers et al. 2023, section 3."""
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=number,
+    )
 
 
 @contextmanager

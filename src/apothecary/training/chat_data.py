@@ -15,6 +15,7 @@ from apothecary.adapters.role_tokens import encode_with_roles, rendered_spans
 from apothecary.errors import DataError, FormatError
 from apothecary.formats.jsonl import read_rows
 from apothecary.messages import Message, RoleSpan
+from apothecary.training.chat_templates import CHAT_TEMPLATES, TemplateName
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -100,17 +101,29 @@ class Template:
     """How a model reads a conversation: its tokenizer's chat template, and what ends a turn.
 
     Models that can think before they answer are told not to by the template, as the engines do: a
-    reasoning trace is part of the answer here.
+    reasoning trace is part of the answer here. `name` puts a well-known template in the place of its own.
+    Raises DataError where there is none, or where the tokenizer does not know its marks.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, where: str) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, where: str, name: TemplateName = "") -> None:
         self._tokenizer = tokenizer
         self._where = where
+        self._marks = CHAT_TEMPLATES[name].marks if name else ()
+        if name:
+            self._take(name)
         if not tokenizer.chat_template:
-            hint = "take a model that was tuned to follow instructions"
+            hint = 'take a model that was tuned to follow instructions, or name one: chat_template = "chatml"'
             raise DataError("the model has no chat template", where=where, hint=hint)
         self.end = self._end()
         self.padding = cast(int, tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end)
+
+    def _take(self, name: TemplateName) -> None:
+        known = CHAT_TEMPLATES[name]
+        lacking = [mark for mark in known.marks if len(self._encode(mark)) != 1]
+        if lacking:
+            message = f"the tokenizer has no token {lacking[0]}, which the chat template {name} needs"
+            raise DataError(message, where=self._where, hint="name another chat_template, or none")
+        self._tokenizer.chat_template = known.text
 
     def prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Tokens up to where the answer begins."""
@@ -167,7 +180,9 @@ class Template:
         turns = [{"role": "user", "content": "A"}, {"role": "assistant", "content": "ANSWER"}]
         rest = self._rendered(turns, ask=False).rpartition("ANSWER")[2]
         special = set(self._tokenizer.all_special_ids)
-        after = [token for token in self._encode(rest) if token in special]
+        # The marks of a template that was named need not be special to this tokenizer.
+        marks = {self._encode(mark)[0] for mark in self._marks}
+        after = [token for token in self._encode(rest) if token in special | marks]
         end = after[0] if after else self._tokenizer.eos_token_id
         if not isinstance(end, int):
             raise DataError("the tokenizer names no token that ends an answer", where=self._where)

@@ -57,7 +57,7 @@ def train_with_trl(
     checkpoints = begun(settings, files, out, writes=first, resume=resume)
     restored = checkpoints.restore()
     base = load_base(settings.model, settings.precision)
-    template = Template(base.tokenizer, base.name)
+    template = Template(base.tokenizer, base.name, settings.chat_template)
     longest = settings.max_tokens - settings.max_new_tokens
     rows = [each for each in conversations if len(template.prompt(each.prompt)) <= longest]
     if not rows:

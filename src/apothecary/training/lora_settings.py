@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from apothecary.errors import UsageError
 from apothecary.formats.toml_settings import checked, toml_table
+from apothecary.training.chat_templates import TemplateName
 
 __all__ = [
     "DataSettings",
@@ -21,6 +22,7 @@ __all__ = [
     "SftSettings",
     "SoftSettings",
     "TuneSettings",
+    "check_together",
     "read_grpo_settings",
     "read_sft_settings",
 ]
@@ -108,9 +110,11 @@ class TuneSettings:
     left out and counted, never cut. `micro_tokens` bounds the padded tokens worked on at once: it changes
     memory and speed, not the result beyond rounding. `precision` ``auto`` is bfloat16 where the processor
     computes with it. `recompute` keeps fewer activations and computes them again (long texts on a GPU).
-    `save_every` is in steps: what a kill can cost. `steps` ends the training early. `track` passes the
-    log on to other programs as well. `asked` are the settings, by task, of the questions in `train`: they
-    go beside the adapter, and a run with it takes them; empty: those of `data`, else of `dev`.
+    `chat_template` names a well-known way to write conversations (`chat_templates`) for a model of a folder
+    that has none; it goes beside the adapter. `save_every` is in steps: what a kill can cost. `steps` ends
+    the training early. `track` passes the log on to other programs as well. `asked` are the settings, by
+    task, of the questions in `train`: they go beside the adapter, and a run with it takes them; empty: those
+    of `data`, else of `dev`.
     """
 
     model: str
@@ -129,6 +133,7 @@ class TuneSettings:
     max_tokens: Count = 4096
     micro_tokens: Count = 2048
     precision: Literal["auto", "bf16", "fp32"] = "auto"
+    chat_template: TemplateName = ""
     recompute: bool = False
     save_every: Count = 50
     track: tuple[Literal["tensorboard", "trackio"], ...] = ()
@@ -147,10 +152,15 @@ class SoftSettings:
 class SftSettings(TuneSettings):
     """Learning from written answers. `batch` conversations make one step of the optimizer.
 
-    With `soft` the marks in prompts are read as vectors of `tables`, which are made of the training split.
+    With `packing` what is worked on at once is one row without padding, `micro_tokens` long, in which no
+    conversation sees another: other speed, the same result but for rounding. `four_bit` keeps the frozen
+    weights in four bits (QLoRA): a GPU and the package bitsandbytes are needed. With `soft` the marks in
+    prompts are read as vectors of `tables`, which are made of the training split.
     """
 
     batch: Count = 16
+    packing: bool = False
+    four_bit: bool = False
     data: DataSettings | None = None
     soft: SoftSettings | None = None
 
@@ -237,12 +247,26 @@ GRPO_PRESETS: Mapping[str, Mapping[str, object]] = {
 
 def read_sft_settings(path: Path) -> SftSettings:
     """Read and check a configuration of ``train sft``. Raises UsageError, FormatError."""
-    return checked(_SFT, _with_preset(toml_table(path), SFT_PRESETS, str(path)), str(path))
+    settings = checked(_SFT, _with_preset(toml_table(path), SFT_PRESETS, str(path)), str(path))
+    check_together(settings, str(path))
+    return settings
 
 
 def read_grpo_settings(path: Path) -> GrpoSettings:
     """Read and check a configuration of ``train grpo``. Raises UsageError, FormatError."""
-    return checked(_GRPO, _with_preset(toml_table(path), GRPO_PRESETS, str(path)), str(path))
+    settings = checked(_GRPO, _with_preset(toml_table(path), GRPO_PRESETS, str(path)), str(path))
+    check_together(settings, str(path))
+    return settings
+
+
+def check_together(settings: TuneSettings, where: str) -> None:
+    """Raises UsageError for settings that are right alone and not together."""
+    if isinstance(settings, SftSettings) and settings.packing and (settings.lora.roles or settings.soft):
+        raise UsageError("packing: goes with neither roles nor soft tokens", where=where, hint="leave it out")
+    if settings.chat_template and (settings.model.endswith(".gguf") or settings.dev):
+        what = "[dev]" if settings.dev else "a GGUF"
+        hint = "engines take the template of the model: leave it out, or put it into the folder of the model"
+        raise UsageError(f"chat_template: does not go with {what}", where=where, hint=hint)
 
 
 def _with_preset(

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from apothecary.corpora.held_out import HeldOut
+from apothecary.corpora.instruct_sets import SETS
 from apothecary.errors import DataError, FormatError, UsageError
 from apothecary.examples import Sourced
 from apothecary.formats.example_rows import from_record
@@ -42,6 +43,7 @@ __all__ = ["ERRORS", "LEFT_OUT", "MIXTURE", "SFT", "mix"]
 
 MIXTURE, SFT, COUNTS = "mixture.jsonl", "sft.jsonl", "counts.json"
 ERRORS, LEFT_OUT = "errors.jsonl", "left_out.jsonl"
+JUDGES = frozenset(each.name for each in SETS.values() if each.judges)
 MOST = 1 << 16
 """Files, groups, and closed lists of labels, at most."""
 K = TypeVar("K")
@@ -195,6 +197,10 @@ class _Mixing:
                 self._tell(row)
                 continue
             number, record = row
+            if record.get("dataset") in JUDGES and (not each.datasets or record["dataset"] in each.datasets):
+                message = f"{record['dataset']} holds questions of a published test part"
+                where = f"{printable(path)}:{number}"
+                raise UsageError(message, where=where, hint="name it under [[against]], not under [[set]]")
             split = record.get("split")
             if isinstance(split, str) and split not in splits:
                 continue

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
@@ -23,11 +24,14 @@ from apothecary.training.adapter_files import PREFIX, AdapterFile, read_adapter,
 from apothecary.training.adapter_sums import summed
 from apothecary.training.base_model import Base, quiet, translated
 from apothecary.training.chat_data import Template, Tokens
-from apothecary.training.lora_settings import LoraSettings, TuneSettings
+from apothecary.training.chat_templates import CHAT_TEMPLATES
+from apothecary.training.lora_settings import LoraSettings, SftSettings, TuneSettings
 
 __all__ = ["Learner", "Policy", "accelerator", "flushed", "plain_config", "rate", "seeded"]
 
 NEW, START = "default", "start"
+CLOSE, LOOSE = 1e-3, 0.25
+"""How far log-probabilities of packed rows may be from others, in float32 and in bfloat16."""
 
 
 def accelerator(track: Sequence[str], out: Path) -> Accelerator:
@@ -50,7 +54,10 @@ class Policy:
             raise UsageError(
                 "roles cannot be learnt on top of another adapter", where="start", hint="merge it"
             )
-        self.template = Template(base.tokenizer, base.name)
+        self.template = Template(base.tokenizer, base.name, settings.chat_template)
+        self._named = settings.chat_template
+        learning = settings if isinstance(settings, SftSettings) else None
+        self._packing = learning is not None and learning.packing
         self._name = base.name
         self._number = base.number
         self._device = device
@@ -70,7 +77,9 @@ class Policy:
         if settings.recompute:
             base.model.gradient_checkpointing_enable()  # type: ignore[no-untyped-call]
             base.model.enable_input_require_grads()  # type: ignore[no-untyped-call]
-        self.model.to(device)
+        if learning is None or not learning.four_bit:
+            # What is in four bits lies on its device from the beginning.
+            self.model.to(device)
         self.model.train()
 
     def _put_under(self, start: Path) -> None:
@@ -124,6 +133,8 @@ class Policy:
 
         The output layer is computed for the answers alone: it is the dearest part of a small model.
         """
+        if self._packing:
+            return self.packed(rows, temperature)
         ids, mask = self.padded([row.prompt + row.answer for row in rows])
         kept = max(len(row.answer) for row in rows)
         places = (mask.cumsum(1) - 1).clamp(min=0)
@@ -141,6 +152,45 @@ class Policy:
         told = scores.gather(2, ids[:, -kept:, None]).squeeze(2) - scores.logsumexp(2)
         return [told[place, kept - len(row.answer) :] for place, row in enumerate(rows)]
 
+    def packed(self, rows: Sequence[Tokens], temperature: float = 1.0) -> list[Tensor]:
+        """As `logprobs`, of rows that stand one behind the other in a single one, without padding.
+
+        Each counts its positions from 0, and attention stays within what counts on: so the library takes
+        positions that begin anew, where no mask is given.
+        """
+        ids = torch.tensor(
+            [[token for row in rows for token in row.prompt + row.answer]], device=self._device
+        )
+        places = torch.cat([torch.arange(row.length) for row in rows])[None].to(self._device)
+        begins = [0, *accumulate(row.length for row in rows)]
+        before = [
+            torch.arange(begin + len(row.prompt) - 1, begin + row.length - 1)
+            for begin, row in zip(begins, rows, strict=False)
+        ]
+        kept = torch.cat(before).to(self._device)
+        with self.computing():
+            found = self.model(
+                input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=kept
+            ).logits[0]
+        scores = found.float() / temperature
+        told = scores.gather(1, ids[0, kept + 1, None]).squeeze(1) - scores.logsumexp(1)
+        return list(told.split([len(row.answer) for row in rows]))
+
+    def check_packing(self, rows: Sequence[Tokens]) -> None:
+        """Raises UsageError for a model that sees other conversations of a packed row."""
+        if not self._packing or len(rows) < 2:
+            return
+        shortest = sorted(rows, key=lambda row: row.length)[:2]
+        self.model.eval()
+        with torch.inference_mode():
+            together = torch.cat(self.packed(shortest))
+            apart = torch.cat([each for row in shortest for each in self.packed([row])])
+        self.model.train()
+        if not torch.allclose(together, apart, atol=LOOSE if self._number == torch.bfloat16 else CLOSE):
+            raise UsageError(
+                "packing: this kind of model cannot do it", where=self._name, hint="leave it out"
+            )
+
     def _role_ids(self, rows: Sequence[Tokens], width: int) -> Tensor:
         """The roles of rows that are aligned at their ends; padding and answers have none."""
         told = [list(row.roles or (0,) * len(row.prompt)) + [0] * len(row.answer) for row in rows]
@@ -152,6 +202,9 @@ class Policy:
             save_role_adapter(self.model, folder, adapter=NEW)
         else:
             write_adapter(self.adapter(), folder)
+        if self._named:
+            text = CHAT_TEMPLATES[self._named].text
+            (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
 
     def adapter(self) -> AdapterFile:
         """What was learnt, together with the adapter it was learnt on top of."""

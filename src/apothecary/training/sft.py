@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from accelerate import Accelerator
@@ -33,7 +33,7 @@ from apothecary.training.policy import Policy, accelerator, seeded
 from apothecary.training.taught import taught_conversations
 from apothecary.training.tuning import Plan, Tuned, begun, check_tracking, run_through
 
-__all__ = ["fitting", "micro_batches", "order", "plan_of", "train_sft"]
+__all__ = ["fitting", "micro_batches", "order", "packs", "plan_of", "train_sft"]
 
 T = TypeVar("T", bound=Tokens)
 
@@ -64,7 +64,12 @@ def train_sft(
         raise DataError("has soft tokens to learn from", where=", ".join(settings.train), hint=hint)
     processes = accelerator(settings.track, out)
     checkpoints = begun(settings, files, out, writes=bool(processes.is_main_process), resume=resume)
-    policy = Policy(load_base(settings.model, settings.precision), settings, start, processes.device)
+    policy = Policy(
+        load_base(settings.model, settings.precision, four_bit=settings.four_bit),
+        settings,
+        start,
+        processes.device,
+    )
     if settings.lora.roles and not any(each.roles for each in conversations):
         hint = '[data] with settings = { roles = "lemma" }'
         raise DataError(
@@ -89,14 +94,16 @@ def fitting(encoded: Sequence[T], settings: SftSettings) -> list[T]:
 def plan_of(settings: SftSettings, policy: Policy, rows: Sequence[Tokens], processes: Accelerator) -> Plan:
     """The steps over the rows, in an order of their own for each epoch; this process does its share."""
     of_epoch = -(-len(rows) // settings.batch)
+    policy.check_packing(rows)
+    parts = packs if settings.packing else micro_batches
 
     def step(place: int) -> dict[str, float]:
         epoch, within = divmod(place, of_epoch)
         chosen = order(len(rows), settings.seed, epoch)[within * settings.batch :][: settings.batch]
         batch = [rows[each] for each in chosen]
         seeded(settings, place, processes.process_index)
-        own = micro_batches(batch, settings.micro_tokens)[processes.process_index :: processes.num_processes]
-        return _learn(policy, own, batch)
+        own = parts(batch, settings.micro_tokens)[processes.process_index :: processes.num_processes]
+        return _of_all(_learn(policy, own, batch), processes)
 
     return Plan(settings, of_epoch, step)
 
@@ -129,12 +136,37 @@ def _learn(policy: Policy, own: Sequence[Sequence[Tokens]], batch: Sequence[Toke
     }
 
 
+def _of_all(told: dict[str, float], processes: Accelerator) -> dict[str, float]:
+    """What all processes did: each works on a part of the step, so all of it adds up."""
+    if processes.num_processes == 1:
+        return told
+    parts = torch.tensor(list(told.values()), dtype=torch.float64, device=processes.device)
+    summed = cast(Tensor, processes.reduce(parts, reduction="sum"))
+    return dict(zip(told, summed.tolist(), strict=True))
+
+
 def order(count: int, seed: int, epoch: int) -> list[int]:
     """The order of an epoch: the same for the same seed."""
     rng = random.Random(f"{seed} {epoch}")  # noqa: S311 - shuffling, not secrets
     places = list(range(count))
     rng.shuffle(places)
     return places
+
+
+def packs(rows: Sequence[Tokens], tokens: int) -> list[list[Tokens]]:
+    """The rows in parts of at most so many tokens together (a longer row stands alone): as few as it easily
+    gets, each row into the first part with room, the longest first."""
+    found: list[list[Tokens]] = []
+    room: list[int] = []
+    for row in sorted(rows, key=lambda each: -each.length):
+        place = next((place for place, left in enumerate(room) if row.length <= left), None)
+        if place is None:
+            found.append([row])
+            room.append(tokens - row.length)
+        else:
+            found[place].append(row)
+            room[place] -= row.length
+    return found
 
 
 def micro_batches(rows: Sequence[Tokens], tokens: int) -> list[list[Tokens]]:

@@ -130,7 +130,7 @@ def train_sft(
     # By its folder: what comes out is not for llama.cpp, which takes no soft tokens.
     settings = replace(settings, model=torch_source(settings.model), asked=settings.asked or asked)
     checkpoints = begun(settings, [*files, file], out, writes=bool(processes.is_main_process), resume=resume)
-    base = load_base(settings.model, settings.precision)
+    base = load_base(settings.model, settings.precision, four_bit=settings.four_bit)
     policy = SoftPolicy(base, settings, tables, processes.device, soft.hidden)
     encoded = [policy.encode(each) for each in conversations]
     rows = fitting(encoded, settings)

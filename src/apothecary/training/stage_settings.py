@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from apothecary.errors import UsageError
 from apothecary.formats.toml_settings import checked, toml_table
-from apothecary.training.lora_settings import SFT_PRESETS, SftSettings
+from apothecary.training.lora_settings import SFT_PRESETS, SftSettings, check_together
 
 __all__ = ["BASE", "PREVIOUS", "Control", "StageSettings", "StagesSettings", "read_stages_settings"]
 
@@ -96,9 +96,9 @@ _PUBLISHED_STAGES = (
     {"name": "everything", "epochs": 3},
 )
 _PRESETS: Mapping[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
-    # As published but for: weights in bfloat16 (there 4 bits); beta2 (not told; the default of AdamW); the
-    # model (its predecessor Qwen-7B runs only by code of its own). A step was 12 conversations on each of 6
-    # devices, gathered twice.
+    # As published but for: weights in bfloat16 (there 4 bits, here `four_bit`); beta2 (not told; the default
+    # of AdamW); the model (its predecessor Qwen-7B runs only by code of its own). A step was 12 conversations
+    # on each of 6 devices, gathered twice.
     "taiyi": (
         {
             "model": "Qwen/Qwen2.5-7B",
@@ -152,6 +152,7 @@ def check_stages_settings(table: Mapping[str, object], where: str) -> StagesSett
     stages = {**own, **{key: value for key, value in given.items() if key in _OWN}}
     settings = checked(_STAGES, {"tuning": merged, **stages}, where)
     _check_stages(settings, where)
+    check_together(settings.tuning, where)
     return settings
 
 

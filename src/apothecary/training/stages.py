@@ -12,7 +12,7 @@ its data again. Loss, order, micro-batches and state are those of `sft`.
 Source: Taiyi (Luo et al. 2024, JAMIA 31(9)). Departures: 1. loss on answers alone, which there is not told;
 2. conversations that are too long are left out and counted, there they are cut; 3. the control takes as many
 steps as the stages together; there the stages saw the structured data eight times, the control three times;
-4. the published weights are in 4 bits, here in bfloat16.
+4. the published weights are in 4 bits, here in bfloat16 unless `four_bit` says otherwise.
 """
 
 from __future__ import annotations
@@ -93,6 +93,8 @@ def train_stages(
     data = read_conversations(files, answered=True)
     digests = [file_digest(path) for path in files]
     rows = rows_of(settings, data)
+    processes = accelerator((), out)
+    first = bool(processes.is_main_process)
     done: list[Finished] = []
     adapters: list[Path] = []
     for number, (stage, own) in enumerate(zip(settings.stage, rows, strict=True), 1):
@@ -103,12 +105,13 @@ def train_stages(
         done.append(_trained(part, data, digests, say, out / "log.jsonl"))
         adapters.append(target / "adapter")
     if "stage1_only" in settings.controls:
-        done.append(_copied(done[0], adapters[0], out / "stage1_only", settings.tuning.model))
+        done.append(_copied(done[0], adapters[0], out / "stage1_only", settings.tuning.model, writes=first))
     if "one_stage_equal_steps" in settings.controls:
         part = _control(settings, rows, sum(each.steps for each in done[: len(rows)]), out)
         done.append(_trained(part, data, digests, say, out / "log.jsonl"))
-    record = {"runs": [asdict(each) for each in done], "settings": asdict(settings)}
-    _write(out / "stages.json", record)
+    if first:
+        _write(out / "stages.json", {"runs": [asdict(each) for each in done], "settings": asdict(settings)})
+    processes.end_training()
     return done
 
 
@@ -160,9 +163,10 @@ def _trained(
     if record.is_file():
         return _read_finished(record, told, say)
     say(f"{part.name}: {len(part.rows)} conversations")
-    checkpoints = Checkpoints(part.folder, told)
+    processes = accelerator(part.settings.track, part.folder)
+    checkpoints = Checkpoints(part.folder, told, writes=bool(processes.is_main_process))
     checkpoints.begin(resume=(part.folder / "state.pt").exists())
-    tuned = _train(part, [data[place] for place in part.rows], checkpoints, say)
+    tuned = _train(part, [data[place] for place in part.rows], checkpoints, processes, say)
     by_task = Counter(str(data[place].columns.get("task", "")) for place in part.rows)
     engine = engine_with(part.settings.model, tuned.gguf or tuned.adapter)
     finished = Finished(
@@ -174,18 +178,24 @@ def _trained(
         left_out=tuned.left_out,
         by_task=dict(sorted(by_task.items())),
     )
-    _log(log, part, finished)
-    _write(record, {"identity": told, **asdict(finished)})
+    if checkpoints.writes:
+        _log(log, part, finished)
+        _write(record, {"identity": told, **asdict(finished)})
+    # The next stage begins with what the first process has just written.
+    processes.wait_for_everyone()
     return finished
 
 
-def _train(part: Part, conversations: Sequence[Conversation], checkpoints: Checkpoints, say: Say) -> Tuned:
+def _train(
+    part: Part,
+    conversations: Sequence[Conversation],
+    checkpoints: Checkpoints,
+    processes: Accelerator,
+    say: Say,
+) -> Tuned:
     settings = part.settings
-    processes = accelerator(settings.track, part.folder)
-    if processes.num_processes > 1:
-        hint = "train stages on one device, or each stage by train sft with start"
-        raise UsageError("stages are trained by one process", hint=hint)
-    policy = Policy(load_base(settings.model, settings.precision), settings, None, processes.device)
+    base = load_base(settings.model, settings.precision, four_bit=settings.four_bit)
+    policy = Policy(base, settings, None, processes.device)
     if part.start:
         put_weights(policy, part.start)
     encoded = [policy.template.encode(each) for each in conversations]
@@ -254,11 +264,12 @@ def _read_finished(record: Path, identity: str, say: Say) -> Finished:
     return finished
 
 
-def _copied(first: Finished, adapter: Path, target: Path, model: str) -> Finished:
+def _copied(first: Finished, adapter: Path, target: Path, model: str, *, writes: bool) -> Finished:
     """The adapter of the first stage under the name of the control."""
-    shutil.copytree(adapter, target / "adapter", dirs_exist_ok=True)
     gguf = adapter.parent / "adapter.gguf"
-    if gguf.is_file():
+    if writes:
+        shutil.copytree(adapter, target / "adapter", dirs_exist_ok=True)
+    if writes and gguf.is_file():
         shutil.copy2(gguf, target / "adapter.gguf")
     engine = engine_with(model, target / "adapter.gguf" if gguf.is_file() else target / "adapter")
     return replace(first, name="stage1_only", folder=str(target), engine=engine)

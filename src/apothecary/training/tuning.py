@@ -120,7 +120,6 @@ def run_steps(
             if processes.is_main_process:
                 checkpoints.save(step + 1, learner.state())
         processes.wait_for_everyone()
-    processes.end_training()
 
 
 def _brief(told: Mapping[str, float]) -> str:
@@ -190,6 +189,7 @@ def run_through(
     if plan.settings.track:
         processes.init_trackers("apothecary")
     run_steps(plan, policy, learner, checkpoints, processes, say, judge)
+    processes.end_training()
     return finish(plan.settings, policy.write, checkpoints, (plan.total, *counts))
 
 
