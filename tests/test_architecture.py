@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "apothecary"
 LEVELS = [
-    {"errors", "documents", "examples", "visits", "messages", "markup"},
+    {"errors", "documents", "examples", "visits", "messages", "markup", "hosts"},
     {"formats", "corpora", "vocab", "align", "metrics", "networks", "engines", "adapters"},
     {"tasks"},
     {"runs", "training", "store"},
@@ -23,8 +23,7 @@ SAME_LEVEL = {
     "corpora": {"formats", "vocab", "align"},
     "engines": {"networks"},
     "adapters": {"networks"},
-    "service": {"api", "knowledge"},
-    "review": {"knowledge"},
+    "service": {"api"},
 }
 NOT_FOR_TASKS = {"engines", "adapters"}
 FORBIDDEN = {"utils", "util", "common", "helpers", "misc", "core", "base"}

@@ -30,9 +30,14 @@ from apothecary.cli import (
     instruct_show,
     models,
     recommend,
+    review,
     scenarios,
     score,
+    serve,
     stats,
+    store,
+    store_export,
+    store_query,
     traces,
     train,
     train_grpo,
@@ -77,6 +82,13 @@ instruct.app.command("show")(instruct_show.show)
 instruct.app.command("evaluate")(instruct_evaluate.evaluate)
 instruct.app.command("export")(instruct_evaluate.export)
 app.add_typer(instruct.app, name="instruct")
+store.app.command("query")(store_query.query)
+store.app.command("export")(store_export.export)
+store.app.command("import-reviewed")(store_export.import_reviewed)
+store.app.command("interactions")(store_export.interactions)
+app.add_typer(store.app, name="store")
+app.add_typer(review.app, name="review")
+app.command("serve")(serve.serve)
 
 
 # To build all commands takes longer than to find most of what can be wrong with a command line.

@@ -14,8 +14,6 @@ import typer
 from apothecary.errors import UsageError
 
 if TYPE_CHECKING:
-    import socket
-
     from apothecary.service.serving import Serving
 
 __all__ = ["serve"]
@@ -97,16 +95,18 @@ def _demand(modules: tuple[str, ...], extra: str) -> None:
 def _listen(serving: Serving, port: int) -> None:
     import uvicorn
 
+    from apothecary.hosts import listening_socket, url_of
     from apothecary.service.app import create_app, performer
     from apothecary.service.jobs import opened_jobs
 
     with (
-        _socket(serving.host, port) as listening,
+        listening_socket(serving.host, port) as listening,
         opened_jobs(serving.jobs, performer(serving), waiting=serving.waiting) as jobs,
     ):
-        name = f"[{serving.host}]" if ":" in serving.host else serving.host
-        port = listening.getsockname()[1]
-        print(f"http://{name}:{port}/v1/openapi.json describes what is served; Ctrl-C ends it", flush=True)
+        print(
+            f"{url_of(serving.host, listening)}/v1/openapi.json describes what is served; Ctrl-C ends it",
+            flush=True,
+        )
         print(f"jobs: {serving.jobs}", file=sys.stderr, flush=True)
         # As Ctrl-C: the job at work is put aside before the process ends.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -116,14 +116,3 @@ def _listen(serving: Serving, port: int) -> None:
             app, log_config=None, access_log=False, timeout_graceful_shutdown=3, server_header=False
         )
         uvicorn.Server(config).run(sockets=[listening])
-
-
-def _socket(host: str, port: int) -> socket.socket:
-    import socket
-
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        problem = f"cannot listen there: {error.strerror}"
-        raise UsageError(problem, where=f"{host}:{port}", hint="choose another --port") from error

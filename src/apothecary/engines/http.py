@@ -8,7 +8,6 @@ pass fails once. Neither prompts nor the key are ever shown in an error.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import random
 import threading
@@ -23,6 +22,7 @@ from apothecary.engines.chat import Dialect, Unusable, read_reply, request_body,
 from apothecary.engines.pace import FIRST_PAUSE, Pace, Retries, pause_before
 from apothecary.engines.soft import check_soft
 from apothecary.errors import ContextOverflow, EngineError
+from apothecary.hosts import is_loopback_host
 from apothecary.messages import Done, EngineInfo, Failure, Outcome, Reply, Request, nothing
 
 __all__ = [
@@ -119,11 +119,7 @@ class Connection:
 
 def is_loopback(base: str) -> bool:
     """Whether requests to this address stay on this machine, whoever answers for names."""
-    host = httpx2.URL(base).host
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback_host(httpx2.URL(base).host)
 
 
 class _Passing(Exception):

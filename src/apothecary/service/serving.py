@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from apothecary.engines.open import EngineOptions, engine_spec, open_engine
 from apothecary.errors import UsageError
+from apothecary.hosts import is_loopback_host
 from apothecary.runs.policies import policy_folder
 from apothecary.store.opening import opened
 from apothecary.vocab.interaction_files import read_interactions
 
-__all__ = ["MOST_BYTES", "Serving", "check_serving", "is_loopback_host", "names_of_host"]
+__all__ = ["MOST_BYTES", "Serving", "check_serving", "names_of_host"]
 
 MOST_BYTES = 10 << 20
 
@@ -65,14 +65,6 @@ def _demanded(interactions: Sequence[Path]) -> Sequence[Path]:
     if not interactions:
         raise UsageError("a policy needs to know which drugs interact", hint="--interactions FILE")
     return interactions
-
-
-def is_loopback_host(host: str) -> bool:
-    """Whether only this machine reaches a server that listens there."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def names_of_host(host: str) -> frozenset[str] | None:

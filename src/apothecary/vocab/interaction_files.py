@@ -4,11 +4,15 @@ What a file is, its header says:
 
 | header | what it is |
 |---|---|
-| `drug_a,drug_b[,severity][,source]` | a table of any user |
+| `drug_a,drug_b[,severity][,source]` | a table of any user; see below |
 | `DRUG_1_CONCEPT_NAME`, ..., `MICROMEDEX_SEV_LEVEL` | CRESCENDDI, Data Record 1 (Kontsioti et al. 2022) |
 | `DRUG_INITIAL_NAME`, `DRUG_CONCEPT_NAME` | CRESCENDDI, Data Record 4: other names of the drugs |
 | `drug1`, `object`, `drug2`, `precipitant` | the merged set of potential interactions (Ayvaz et al. 2015) |
 
+A user's table may have more columns: `document` and `evidence` (a sentence of it), `belief` (0 to 1), other
+names of the drugs in `names_a` and `names_b`, joined by ``|``. Where `kind` is ``beneficial``, the drugs help
+together: they are in `InteractionTable.beneficial`, and no interaction. A cell may have a `'` before what a
+spreadsheet would take for a formula (`spreadsheet_cells`).
 Tables may be comma- or tab-separated, gzip or bzip2, or the first sheet of an xlsx file.
 """
 
@@ -26,10 +30,13 @@ from apothecary.vocab.files import content_start, numbered_lines, printable
 from apothecary.vocab.interactions import Interaction, InteractionTable, drug_key
 from apothecary.vocab.merged_interactions import MergedRow, merged_interactions
 from apothecary.vocab.sheets import is_sheet, sheet_rows
+from apothecary.vocab.spreadsheet_cells import unguarded
 
 __all__ = ["read_interactions"]
 
 Rows = Iterator[tuple[int, list[str]]]
+Cited = tuple[str, str, float | None]
+"""The document, the sentence and the belief that an interaction rests on."""
 
 _USER = ("drug_a", "drug_b")
 _POSITIVE = ("drug_1_concept_name", "drug_2_concept_name", "event_source")
@@ -37,6 +44,7 @@ _SCALES = (("BNF", "bnf_sev_level"), ("ANSM", "ansm_sev_level"), ("Micromedex", 
 _NAMES = ("drug_initial_name", "drug_concept_name")
 _MERGED = ("drug1", "object", "drug2", "precipitant", "source")
 _UNMAPPED = "unmapped"
+_BENEFICIAL = "beneficial"
 _HINT = "a table begins with drug_a,drug_b[,severity][,source]"
 
 
@@ -45,13 +53,17 @@ class Found:
     """What the files said so far."""
 
     rows: list[Interaction] = field(default_factory=list)
+    beneficial: list[Interaction] = field(default_factory=list)
     aliases: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, names: Sequence[str], severity: str, source: str, version: str) -> None:
+    def add(
+        self, names: Sequence[str], severity: str, source: str, version: str, cited: Cited | None = None
+    ) -> None:
         """A row; one that names the same drug twice says nothing, and is left out."""
         one, other = (" ".join(name.split()) for name in names)
         if drug_key(one) != drug_key(other):
-            self.rows.append(Interaction.between(one, other, severity.strip(), source.strip(), version))
+            row = Interaction.between(one, other, severity.strip(), source.strip(), version)
+            self.rows.append(row.cited(*cited) if cited else row)
 
 
 @dataclass(frozen=True)
@@ -66,12 +78,16 @@ class Table:
 
     def cells(self, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
         """The values of some columns, row by row. Raises FormatError for a row that lacks a drug."""
+        return (values for _, values in self.numbered(names))
+
+    def numbered(self, names: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """As `cells`, with the line each row begins at."""
         places = [self.columns.get(name, -1) for name in names]
         for number, row in self.rows:
             values = tuple(row[place].strip() if 0 <= place < len(row) else "" for place in places)
             if not (values[0] and values[1]):
                 raise FormatError("does not name two drugs", where=f"{self.where}:{number}", hint=_HINT)
-            yield values
+            yield number, values
 
 
 def read_interactions(paths: Iterable[str | Path]) -> InteractionTable:
@@ -102,8 +118,9 @@ def read_interactions(paths: Iterable[str | Path]) -> InteractionTable:
             reader(table, found)
     if not found.rows:
         where = ", ".join(printable(path) for path in given)
-        raise FormatError("no interaction is in it", where=where, hint=_HINT)
-    return InteractionTable.of(found.rows, found.aliases)
+        hint = "drugs that help together are told beside interactions: give a table of these, too"
+        raise FormatError("no interaction is in it", where=where, hint=hint if found.beneficial else _HINT)
+    return InteractionTable.of(found.rows, found.aliases, found.beneficial)
 
 
 def _read_folder(folder: Path, found: Found) -> None:
@@ -134,8 +151,33 @@ def _reader(table: Table) -> Callable[[Table, Found], None] | None:
 
 
 def _read_user(table: Table, found: Found) -> None:
-    for one, other, severity, source in table.cells((*_USER, "severity", "source")):
-        found.add((one, other), severity, source or table.source, table.version)
+    columns = (
+        *(*_USER, "severity", "source", "document", "evidence", "belief", "kind"),
+        *("names_a", "names_b"),
+    )
+    for number, cells in table.numbered(columns):
+        one, other, severity, source, document, evidence, belief, kind, *names = map(unguarded, cells)
+        cited = (document, evidence, _belief(belief, f"{table.where}:{number}"))
+        told = Found() if kind == _BENEFICIAL else found
+        told.add((one, other), severity, source or table.source, table.version, cited)
+        if told is not found:
+            found.beneficial += told.rows
+        for name, others in zip((one, other), names, strict=True):
+            found.aliases += ((alias, name) for alias in others.split("|") if alias.strip())
+
+
+def _belief(text: str, where: str) -> float | None:
+    if not text:
+        return None
+    try:
+        belief = float(text)
+    except ValueError:
+        belief = -1.0
+    if not 0.0 <= belief <= 1.0:
+        raise FormatError(
+            "the belief is no number from 0 to 1", where=where, hint="leave it empty if unknown"
+        )
+    return belief
 
 
 def _read_positive(table: Table, found: Found) -> None:

@@ -7,7 +7,7 @@ matched by `drug_key`, so that case, blanks and hyphens do not matter, and by th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import combinations
 
@@ -62,6 +62,8 @@ class Interaction:
     """What one source says of two drugs; `first` sorts before `second` (`between` sees to it).
 
     `severity` is the source's own word, `version` the digest of the file or a release; both may be empty.
+    `evidence` is a sentence of `document` that says so, and `belief` how far the source trusts it: a
+    probability, or None where it is not told.
     Raises DataError for a pair out of order, or of a drug with itself.
     """
 
@@ -70,6 +72,10 @@ class Interaction:
     severity: str = ""
     source: str = ""
     version: str = ""
+    document: str = ""
+    evidence: str = ""
+    # Not compared: None and a number have no order.
+    belief: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.first >= self.second or drug_key(self.first) == drug_key(self.second):
@@ -83,6 +89,10 @@ class Interaction:
         first, second = sorted((one, other))
         return cls(first, second, severity, source, version)
 
+    def cited(self, document: str, evidence: str, belief: float | None) -> Interaction:
+        """The interaction with the sentence that it rests on."""
+        return replace(self, document=document, evidence=evidence, belief=belief)
+
 
 class InteractionTable:
     """Interactions by pair; built by `of`. Of several things that a source says of a pair the worst stays."""
@@ -91,17 +101,26 @@ class InteractionTable:
         self,
         by_pair: Mapping[tuple[str, str], tuple[Interaction, ...]],
         aliases: Mapping[str, frozenset[str]],
+        beneficial: InteractionTable | None = None,
     ) -> None:
         self._by_pair = by_pair
         self._aliases = aliases
+        self._beneficial = beneficial
 
     @classmethod
-    def of(cls, rows: Iterable[Interaction], aliases: Iterable[tuple[str, str]] = ()) -> InteractionTable:
+    def of(
+        cls,
+        rows: Iterable[Interaction],
+        aliases: Iterable[tuple[str, str]] = (),
+        beneficial: Iterable[Interaction] = (),
+    ) -> InteractionTable:
         """The table of all rows, in whatever order and however often they come.
 
         `aliases` are other names of drugs with the names that the rows use. Of an alias with several names
-        each counts, and an alias of an alias is none.
+        each counts, and an alias of an alias is none. `beneficial` are rows that say the opposite: that two
+        drugs help together. They are kept beside, and are no interactions.
         """
+        aliases, helpful = tuple(aliases), tuple(beneficial)
         found: dict[tuple[str, str], dict[str, Interaction]] = {}
         for row in rows:
             sources = found.setdefault(_pair(drug_key(row.first), drug_key(row.second)), {})
@@ -119,6 +138,7 @@ class InteractionTable:
                 for pair, sources in sorted(found.items())
             },
             {alias: frozenset(names) for alias, names in other.items()},
+            cls.of(helpful, aliases) if helpful else None,
         )
 
     def __len__(self) -> int:
@@ -129,8 +149,14 @@ class InteractionTable:
         tables = (self, *others)
         return InteractionTable.of(
             (row for table in tables for row in table.rows),
-            (pair for table in tables for pair in table.aliases),
+            (pair for table in tables for pair in (*table.aliases, *table.beneficial.aliases)),
+            (row for table in tables for row in table.beneficial.rows),
         )
+
+    @property
+    def beneficial(self) -> InteractionTable:
+        """What is told of drugs that help together; most tables tell nothing of it."""
+        return self._beneficial or InteractionTable({}, {})
 
     @cached_property
     def rows(self) -> tuple[Interaction, ...]:
@@ -238,9 +264,9 @@ def _pair(one: str, other: str) -> tuple[str, str]:
     return (one, other) if one < other else (other, one)
 
 
-def _rank(row: Interaction) -> tuple[int, Interaction]:
-    """Worst first; of two that are as bad any, but always the same."""
-    return LEVELS.index(severity_level(row.severity)), row
+def _rank(row: Interaction) -> tuple[int, float, Interaction]:
+    """Worst first, then the surest; of two that are alike in both any, but always the same."""
+    return LEVELS.index(severity_level(row.severity)), -(row.belief or 0.0), row
 
 
 def _weight(row: Interaction, severities: Mapping[str, float]) -> float:

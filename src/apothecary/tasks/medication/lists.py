@@ -161,7 +161,8 @@ class MedicationLister:
         names = self.scorer.vocabulary
         said = said_of_pairs(self.knowledge.interactions, names)
         shares = np.round(self.scorer.shares, _DIGITS).tolist()
-        return Teller(names, said, shares, round(self._threshold, _DIGITS))
+        beneficial = said_of_pairs(self.knowledge.interactions.beneficial, names)
+        return Teller(names, said, shares, round(self._threshold, _DIGITS), beneficial)
 
     def _ways(self, begun: _Begun, safety: float) -> list[Path]:
         settings = self.settings

@@ -6,17 +6,20 @@
         {"reason": "kept"},
         {"reason": "interaction", "with": "aspirin", "said": [{"source": "BNF", "severity": "severe"}]}]}
 
+Where the table tells them, what a source says has `document`, `evidence` (its sentence) and `belief`, too.
+
 `reason` is one of: score, prior (nothing is known of the visit: the share of the training visits), evidence
 (features that add most to the log-odds, in either direction), kept, added or removed (with the number of the
 edit, and by how much the expected Jaccard index and the measure of interactions changed), interaction
 (of a drug in the list: with the drugs of the final list; of one removed: with those of the list it was
-removed from), mask (which, and by what name).
+removed from), beneficial (with which drug of the list a source says that it helps: told, and nothing more),
+mask (which, and by what name).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -100,30 +103,41 @@ def said_of_pairs(table: InteractionTable, names: Sequence[str]) -> Said:
 
 
 def _said(row: Interaction) -> Reason:
-    return {"source": row.source, "severity": row.severity}
+    said: Reason = {"source": row.source, "severity": row.severity}
+    cited = {"document": row.document, "evidence": row.evidence, "belief": row.belief}
+    return said | {name: value for name, value in cited.items() if value not in ("", None)}
 
 
 @dataclass(frozen=True)
 class Teller:
     """Tells the reasons of one vocabulary: `said` of its pairs, `shares` of the training visits.
 
-    Probabilities, shares and the threshold are told as they are given.
+    `beneficial` is said of pairs that help together. Probabilities, shares and the threshold are told as
+    they are given.
     """
 
     vocabulary: tuple[str, ...]
     said: Said
     shares: Sequence[float]
     threshold: float
+    beneficial: Said = field(default_factory=dict)
 
     @cached_property
     def _reasons(self) -> dict[tuple[int, int], Reason]:
         """What a drug's row says of each other one that it interacts with. One row stands in many lists."""
+        return self._told("interaction", self.said)
+
+    @cached_property
+    def _helps(self) -> dict[tuple[int, int], Reason]:
+        return self._told("beneficial", self.beneficial)
+
+    def _told(self, reason: str, said_of: Said) -> dict[tuple[int, int], Reason]:
         names = self.vocabulary
-        found: dict[tuple[int, int], Reason] = {}
-        for pair, said in self.said.items():
-            for drug, other in (pair, pair[::-1]):
-                found[drug, other] = {"reason": "interaction", "with": names[other], "said": said}
-        return found
+        return {
+            (drug, other): {"reason": reason, "with": names[other], "said": said}
+            for pair, said in said_of.items()
+            for drug, other in (pair, pair[::-1])
+        }
 
     @cached_property
     def _linked(self) -> NDArray[np.bool_]:
@@ -144,7 +158,8 @@ class Teller:
         rows = []
         for drug in final:
             why = [self._score(drug, bare=bare), *evidence(drug), *edits.get(drug, _KEPT)]
-            rows.append(self._row(drug, probable, [*why, *met.get(drug, ())]))
+            helps = [self._helps[drug, other] for other in final if (drug, other) in self._helps]
+            rows.append(self._row(drug, probable, [*why, *met.get(drug, ()), *helps]))
         return rows
 
     def removed(
