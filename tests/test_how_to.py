@@ -214,3 +214,10 @@ def test_following_the_page_on_combinations_works(tmp_path: Path) -> None:
     run_all(checks_of("extract-combinations"), tmp_path)
     record = json.loads((tmp_path / "runs/trial/predictions.jsonl").read_text())
     assert [sorted(each["drugs"]) for each in record["relations"]] == [["Cisplatin", "paclitaxel"]]
+
+
+@pytest.mark.parametrize("page", ["build-a-knowledge-base", "ask-the-knowledge-base"])
+def test_following_the_pages_on_the_knowledge_base_works(page: str, tmp_path: Path) -> None:
+    pytest.importorskip("duckdb", reason="duckdb is not installed")
+    files_of(page, tmp_path)
+    run_all(checks_of(page), tmp_path)

@@ -100,6 +100,7 @@ FILES: Mapping[str, str | bytes] = {
     "nul-model/model.json": model({"\0": "0" * 64, "t": "0" * 64}, encoder="\0"),
     "deep-policy/model.json": DEEP,
     "fake.gguf": "GGUF is not what this is",
+    "fake.duckdb": "no base at all",
     "ids.txt": b"12\n\xff\n",
     "words.txt": "12\ntwelve\n",
     "train.toml": f'name = "a"\nencoder = "encoder"\n{HEAD}',

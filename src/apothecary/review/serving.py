@@ -17,7 +17,7 @@ from apothecary.review.app import create_app
 from apothecary.review.desk import Desk
 from apothecary.review.session import Keeper
 from apothecary.store.build import build
-from apothecary.store.opening import store_path
+from apothecary.store.opening import opened, store_path
 
 __all__ = ["ReviewOptions", "base_of", "review"]
 
@@ -83,6 +83,9 @@ def review(
 def _serve(
     store: Path, options: ReviewOptions, say: Callable[[str], None], on_ready: Callable[[str], None]
 ) -> None:
+    # Before a log of decisions is made beside it.
+    with opened(store):
+        pass
     desk = Desk(store, blind=options.blind)
     desk.fill()
     say(f"{desk.queue.total():,} items in {store}")

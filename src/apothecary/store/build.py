@@ -20,7 +20,7 @@ from apothecary.store.assemble import add_opposites, assemble, assemble_touched
 from apothecary.store.belief import calibrate, read_priors, set_priors
 from apothecary.store.deciding import put_decisions
 from apothecary.store.decisions import DecisionLog, decisions_path
-from apothecary.store.linking import LINKING_TABLES, Vocabulary, is_linked_otherwise, link, open_vocabulary
+from apothecary.store.linking import Vocabulary, is_linked_otherwise, link, open_vocabulary
 from apothecary.store.opening import opened, store_path
 from apothecary.store.reading import Run, read_run
 from apothecary.store.staging import Taken, make_stage, stage
@@ -252,7 +252,6 @@ def _writing(store: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             connection.execute(f"SET memory_limit = '{memory}'")
             connection.execute("SET preserve_insertion_order = false")
-            connection.execute(LINKING_TABLES)
             yield connection
         except _duckdb_errors() as error:
             raise _translated(error, store, memory) from error

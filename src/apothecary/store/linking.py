@@ -28,37 +28,8 @@ from apothecary.vocab.vocabularies import vocabulary_entries
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["LINKING_TABLES", "Vocabulary", "is_linked_otherwise", "link", "open_vocabulary"]
+__all__ = ["Vocabulary", "is_linked_otherwise", "link", "open_vocabulary"]
 
-LINKING_TABLES = """
--- The names that a run has for a concept of a document, and how many mentions have each.
-CREATE TABLE IF NOT EXISTS named (
-    document TEXT NOT NULL,
-    run TEXT NOT NULL,
-    own TEXT NOT NULL,                  -- the concept by this record alone
-    given BOOLEAN NOT NULL,             -- by an id
-    kind TEXT NOT NULL,
-    name TEXT NOT NULL,
-    key TEXT NOT NULL,
-    mentions INTEGER NOT NULL
-);
--- What came without an id: a mention, or an argument of a relation.
-CREATE TABLE IF NOT EXISTS unlinked (
-    document TEXT NOT NULL,
-    run TEXT NOT NULL,
-    relation TEXT,
-    position INTEGER NOT NULL,
-    own TEXT NOT NULL
-);
--- What names without an id stand for now.
-CREATE TABLE IF NOT EXISTS links (
-    own TEXT PRIMARY KEY,
-    vocabulary TEXT NOT NULL,           -- digest of what it was looked up in, '' for nothing
-    tried BOOLEAN NOT NULL,             -- the vocabulary has names of this kind
-    found TEXT,
-    concept TEXT NOT NULL
-);
-"""
 _OWN = "own"
 _NONE = "none"
 

@@ -171,6 +171,43 @@ CREATE TABLE decisions (
     PRIMARY KEY (document, edge, reviewer)
 );
 
+-- How names were linked, so that it can be done anew when more is known (`linking.py`).
+-- The names that a run has for a concept of a document, and how many mentions have each.
+CREATE TABLE named (
+    document TEXT NOT NULL,
+    run TEXT NOT NULL,
+    own TEXT NOT NULL,                  -- the concept by this record alone
+    given BOOLEAN NOT NULL,             -- by an id
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    mentions INTEGER NOT NULL
+);
+
+-- What came without an id: a mention, or an argument of a relation.
+CREATE TABLE unlinked (
+    document TEXT NOT NULL,
+    run TEXT NOT NULL,
+    relation TEXT,
+    position INTEGER NOT NULL,
+    own TEXT NOT NULL
+);
+
+-- What names without an id stand for now.
+CREATE TABLE links (
+    own TEXT PRIMARY KEY,
+    vocabulary TEXT NOT NULL,           -- digest of what it was looked up in, '' for nothing
+    tried BOOLEAN NOT NULL,             -- the vocabulary has names of this kind
+    found TEXT,
+    concept TEXT NOT NULL
+);
+
 CREATE INDEX relations_of_document ON relations (document);
 CREATE INDEX relations_of_edge ON relations (edge);
 CREATE INDEX names_by_key ON concept_names (key);
+CREATE INDEX arguments_of_relation ON arguments (relation);
+CREATE INDEX evidence_of_relation ON evidence (relation);
+CREATE INDEX arguments_of_edge ON edge_arguments (edge);
+CREATE INDEX edges_of_concept ON edge_arguments (concept);
+CREATE INDEX mentions_of_document ON mentions (document);
+CREATE INDEX conditions_of_document ON conditions (document);

@@ -1,7 +1,7 @@
 """A run is read and set beside what the base knows of its documents; what is to be written is staged.
 
 Staged rows lie in temporary tables, which DuckDB keeps on the disk when they grow, so that memory stays
-flat and the base itself is written in one short transaction (`taking_in`). Beside them: ``gone``, what a
+bounded and the base itself is written in one short transaction (`taking_in`). Beside them: ``gone``, what a
 run says (document, run) and will not say any more; ``vanished``, what this run has said and has not said
 again; ``touched``, edges that may look otherwise afterwards.
 """
