@@ -50,7 +50,9 @@ def settings() -> Mapping[str, str]:
     """The TOML files of the trainings, by name: those of the examples, smaller where time asks for it."""
     rewards = (EXAMPLES / "grpo.toml").read_text(encoding="utf-8")
     rewards = rewards.replace('"runs/lists', '"lists').replace('"ddi.csv"', json.dumps(TABLE))
-    rewards = rewards.replace("steps = 50", f"steps = {STEPS}")
+    rewards = rewards.replace("steps = 50", f"steps = {STEPS}").replace(
+        "models/lists-merged", "models/answers-merged"
+    )
     by_outcome = rewards.replace('estimator = "flame"', 'estimator = "outcome"')
     assert by_outcome != rewards
     answers = (EXAMPLES / "sft.toml").read_text(encoding="utf-8").replace('"runs/lists', '"lists')
