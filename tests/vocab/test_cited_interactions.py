@@ -70,3 +70,12 @@ def test_a_belief_that_is_no_probability_is_an_error_with_its_line(tmp_path: Pat
 def test_a_guarded_cell_is_no_formula_and_comes_back(text: str) -> None:
     assert unguarded(guarded(text)) == text
     assert guarded(text)[:1] not in {*"=+-@\t\r"} - {""}
+
+
+def test_a_table_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("drug_a,drug_b\na,b\n")
+    first = read_interactions([path])
+    assert read_interactions([path]) is first
+    path.write_text("drug_a,drug_b\na,c\n")
+    assert read_interactions([path]).matrix(["a", "c"])[0, 1] == 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from apothecary.corpora.lots import lot_of
 from apothecary.documents import Document
 from apothecary.errors import DataError, FormatError, UsageError
 from apothecary.examples import Annotated, Example, Language, Sourced, TaskName
@@ -178,4 +178,4 @@ def is_development(identity: str, share: float = DEVELOPMENT_SHARE) -> bool:
 
     It follows from a SHA-256 of its id, so it depends neither on the order nor on which others there are.
     """
-    return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:6], "big") / 2**48 < share
+    return lot_of(identity) < share

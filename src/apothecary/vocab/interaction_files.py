@@ -22,6 +22,7 @@ import csv
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -98,9 +99,16 @@ def read_interactions(paths: Iterable[str | Path]) -> InteractionTable:
     else knows are no error (`InteractionTable.outside` tells which they are). Raises FormatError with the
     line for what is no such file, UsageError without a file.
     """
-    given = [Path(path) for path in paths]
+    given = tuple(Path(path) for path in paths)
     if not given:
         raise UsageError("no table of interactions was given", hint=_HINT)
+    return _joined(given, tuple(map(_contents, given)))
+
+
+@lru_cache(maxsize=2)
+def _joined(given: Sequence[Path], contents: Sequence[object]) -> InteractionTable:
+    """The table of files with these `contents`: a run that scores itself, or a server, asks for it again, and
+    the largest public table takes ten seconds to read."""
     found = Found()
     for path in given:
         if path.is_dir():
@@ -121,6 +129,15 @@ def read_interactions(paths: Iterable[str | Path]) -> InteractionTable:
         hint = "drugs that help together are told beside interactions: give a table of these, too"
         raise FormatError("no interaction is in it", where=where, hint=hint if found.beneficial else _HINT)
     return InteractionTable.of(found.rows, found.aliases, found.beneficial)
+
+
+def _contents(path: Path) -> object:
+    """What changes when a file does, or one of a folder. Nothing for what cannot be read: reading tells."""
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return tuple((each.name, _digest(each)) for each in files if each.is_file())
+    except OSError:
+        return ()
 
 
 def _read_folder(folder: Path, found: Found) -> None:
