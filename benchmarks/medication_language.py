@@ -196,10 +196,7 @@ def write_page(known: Record) -> Path:
             differences.append(
                 [
                     title,
-                    *(
-                        with_interval(mapping(less[name])["difference"])
-                        for name in ("jaccard", "ddi_rate_macro")
-                    ),
+                    *(gain(mapping(less[name])["difference"]) for name in ("jaccard", "ddi_rate_macro")),
                 ]
             )
     heads = ["editor", "Jaccard, %", "F1, %", "PDDI macro, %", "drugs", "edits", "edits refused"]
@@ -215,6 +212,12 @@ def write_page(known: Record) -> Path:
         page = page.replace(f"{{{name}}}", value)
     PAGE.write_text(page, encoding="utf-8")
     return PAGE
+
+
+def gain(value: object) -> str:
+    """A difference in points, with its sign and its interval."""
+    middle, low, high = (100 * number(mapping(value)[key]) for key in ("value", "low", "high"))
+    return f"{middle:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def rate(value: object) -> str:
