@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from apothecary.engines.cache import reply_key
@@ -98,8 +98,12 @@ readable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 
 @settings(deadline=None, max_examples=25)
 @given(readable, st.lists(readable.filter(bool), min_size=1, max_size=4, unique=True))
-def test_a_choice_is_one_of_its_options(engine: LlamaCpp, text: str, options: list[str]) -> None:
-    assert reply(ask(engine, text, Choices(tuple(options)), tokens=200)).text in options
+@example("?", ["\u7000", "\U00010000"])
+def test_a_choice_is_one_of_its_options_or_a_failure(engine: LlamaCpp, text: str, options: list[str]) -> None:
+    outcome = ask(engine, text, Choices(tuple(options)), tokens=200)
+    assert isinstance(outcome, Failure) or outcome.text in options
+    if all(option.isascii() for option in options):
+        assert isinstance(outcome, Reply)
 
 
 @pytest.mark.parametrize("option", ['"', "\\", "\\n", "a\nb", "\b\x7f\t", "é", "😀", "\u2028", "[x]"])

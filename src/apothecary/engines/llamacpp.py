@@ -234,6 +234,9 @@ def _outcome(response: object, request: Request) -> Outcome:
     if isinstance(request.constraint, JsonSchema) and not _is_json(reply):
         # A schema that the grammar library cannot compile is ignored without a word.
         return Failure("EngineError", "llama.cpp did not hold the reply to its schema")
+    if reply.finish == "stop" and not _is_option(reply.text, request):
+        # Its grammar lets pieces of letters pass where options are of several bytes.
+        return Failure("EngineError", "llama.cpp answered with none of the codes asked for")
     return reply
 
 
@@ -243,6 +246,10 @@ def _logprobs(choice: Mapping[str, Any], request: Request) -> dict[str, float] |
     first = choice["logprobs"]["content"][0]["top_logprobs"]
     top = [(str(entry["token"]), float(entry["logprob"])) for entry in first]
     return option_logprobs(request.constraint.options, top)
+
+
+def _is_option(text: str, request: Request) -> bool:
+    return not isinstance(request.constraint, Choices) or text in request.constraint.options
 
 
 def _is_json(reply: Reply) -> bool:
