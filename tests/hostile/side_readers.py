@@ -6,6 +6,7 @@ from pathlib import Path
 
 from apothecary.formats import conll, ddi_tsv, example_rows, instruction_rows, json_members, visit_rows
 from apothecary.runs.evaluation_suite import read_suite
+from apothecary.store.label_studio_import import read_tasks
 from apothecary.training.lora_settings import read_grpo_settings, read_sft_settings
 from apothecary.training.mixture_settings import read_mixture_settings
 from apothecary.training.recommender_settings import read_recommender_settings
@@ -15,6 +16,7 @@ from apothecary.vocab.drug_groups import read_drug_groups
 from apothecary.vocab.drug_names import read_drug_names
 from apothecary.vocab.interaction_files import read_interactions
 from apothecary.vocab.ndc import read_ndc
+from apothecary.vocab.vocabularies import vocabulary_entries
 from tests.hostile.readers import MARK, Reader
 
 __all__ = ["SIDE_READERS"]
@@ -59,6 +61,16 @@ _CRESCENDDI = (
     b"MICROMEDEX_SEV_LEVEL\nzyzxa,zyzxb,bleeding,BNF,Severe,,Major\n"
 )
 _MERGED = b"drug1\tobject\tdrug2\tprecipitant\tseverity\tsource\nD1\tzyzxa\tD2\tzyzxb\t\tNDF-RT\n"
+_RRF = f"161|ENG|P|L1|PF|S1|Y|A1||161||RXNORM|IN|161|{MARK}|0|N|4096|\n".encode()
+_GILDA = (
+    "norm_text\ttext\tdb\tid\tentry_name\tstatus\tsource\torganism\tsource_db\tsource_id\n"
+    f"zyxxomab\t{MARK}\tCHEBI\tCHEBI:1\t{MARK}\tname\tchebi\t\t\t\n"
+).encode()
+_OBO = (
+    f'format-version: 1.2\n\n[Term]\nid: CHEBI:1\nname: {MARK}\nsynonym: "Zyx" EXACT []\n\n'
+    "[Term]\nid: CHEBI:2\nname: old\nis_obsolete: true\n"
+).encode()
+_TASKS = [{"id": 1, "data": {"text": MARK}, "annotations": [{"id": 2, "result": []}]}]
 
 
 def _lines(value: object) -> bytes:
@@ -93,6 +105,10 @@ SIDE_READERS: tuple[Reader, ...] = (
     Reader("drug names", "n.csv", b"name,alias,excluded\nzyzxa,zyzx,\nzyzxb,,yes\n", _one(read_drug_names)),
     Reader("drug classes", "k.csv", b"drug,class\nzyzxa,N02\n", read_drug_groups),
     Reader("ndc", "ndc.csv", b"ndc,ingredient\n00002322730,zyzxa\n", _one(read_ndc)),
+    Reader("rxnorm", "RXNCONSO.RRF", _RRF, vocabulary_entries),
+    Reader("gilda", "grounding_terms.tsv", _GILDA, vocabulary_entries),
+    Reader("obo", "v.obo", _OBO, vocabulary_entries),
+    Reader("label studio", "t.json", _lines(_TASKS), read_tasks),
     Reader("sft settings", "s.toml", _example("medication", "sft.toml"), _one(read_sft_settings)),
     Reader("grpo settings", "g.toml", _example("medication", "grpo.toml"), _one(read_grpo_settings)),
     Reader("mixture settings", "m.toml", _example("instruct", "mixture.toml"), _one(read_mixture_settings)),
