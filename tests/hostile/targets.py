@@ -10,6 +10,7 @@ from apothecary.align.sentences import sentences
 from apothecary.errors import ApothecaryError
 from apothecary.formats.inputs import read_inputs
 from apothecary.messages import Reply
+from apothecary.store.doses import parse_doses
 from apothecary.tasks import catalog
 from tests.hostile import readers, replies
 from tests.hostile.side_readers import SIDE_READERS
@@ -66,6 +67,7 @@ def targets(folder: Path) -> dict[str, Target]:
     found["any file"] = Target(tuple(reader.seed for reader in readers.READERS), sniffed)
     found |= {name: parsing(parse) for name, parse in replies.PARSERS.items()}
     found |= {f"task {name}": extracting(name) for name in catalog.names()}
+    found["doses"] = parsing(parse_doses)
     found["alignment"] = Target((replies.DOCUMENT.text.encode(),), aligning)
     return found
 
