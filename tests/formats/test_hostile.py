@@ -284,3 +284,14 @@ def test_a_message_about_an_id_that_is_none_does_not_quote_what_it_holds(tmp_pat
     data = json.dumps({"documents": [{"id": {"passages": [{"text": ELSEWHERE}]}, "passages": []}]})
     (error,) = outcomes(reader("bioc_json"), tmp_path, data.encode())
     assert ELSEWHERE not in str(error)
+
+
+def test_a_damaged_heading_is_no_reason_to_take_another_row_for_it(tmp_path: Path) -> None:
+    table = reader("table of relations")
+    found = outcomes(table, tmp_path, table.seed.replace(b"confidence", b'confi"x,"', 1))
+    assert [type(item).__name__ for item in found] == ["FormatError"]
+
+
+def test_a_sentence_without_an_id_is_one_error(tmp_path: Path) -> None:
+    found = outcomes(reader("ddi xml"), tmp_path, reader("ddi xml").seed.replace(b'"d1.s0"', b'""', 1))
+    assert "sentence.id is empty" in str(found[0])

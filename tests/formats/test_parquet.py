@@ -1,5 +1,6 @@
 """Documents as tables."""
 
+import random
 from pathlib import Path
 
 import pyarrow
@@ -69,3 +70,16 @@ def test_an_interrupted_write_leaves_the_file_that_was_there(tmp_path: Path) -> 
 def test_halves_of_surrogate_pairs_become_blanks(tmp_path: Path) -> None:
     parquet.write([Document("1", "a\ud800b")], tmp_path / "d.parquet")
     assert list(parquet.read(tmp_path / "d.parquet")) == [Document("1", "a b")]
+
+
+def most_held(path: Path, count: int) -> int:
+    """Bytes that the library holds at most while a file of so many documents is read."""
+    draw = random.Random(13)  # noqa: S311 - texts, not secrets
+    texts = (draw.randbytes(500).hex() for _ in range(count))
+    parquet.write((Document(str(number), text) for number, text in enumerate(texts)), path)
+    before = pyarrow.total_allocated_bytes()
+    return max(pyarrow.total_allocated_bytes() - before for _ in parquet.read(path))
+
+
+def test_a_longer_file_takes_no_more_memory(tmp_path: Path) -> None:
+    assert most_held(tmp_path / "long", 9216) < 1.2 * most_held(tmp_path / "short", 3072)

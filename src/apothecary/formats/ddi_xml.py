@@ -172,6 +172,8 @@ def _items(element: etree._Element, file: str) -> Iterator[Document | DataError]
 def _document(element: etree._Element, where: str) -> Document | None:
     fields = _fields(element, where, "sentence")
     text, identity = fields.text("text"), fields.text("id")
+    if not identity:
+        raise fields.error("id", "is empty")
     entities = [_fields(each, where, "entity") for each in element.iterchildren("entity")]
     if not text.strip() and not entities:
         return None

@@ -155,6 +155,9 @@ def _table(path: Path, encoding: str, delimiter: str) -> Iterator[Item]:
     for row in read_cells(path, encoding, delimiter):
         if isinstance(row, FormatError):
             yield row
+            if not names:
+                # The heading: without it the next row would be taken for one.
+                return
             continue
         line, cells = row
         where = f"{printable(path)}:{line}"

@@ -46,7 +46,8 @@ def read(path: Path) -> Iterator[Document | DataError]:
     where = printable(path)
     open_bytes(path).close()
     try:
-        file = arrow.parquet.ParquetFile(path)
+        # With its buffers the library would hold all of the file that has been read.
+        file = arrow.parquet.ParquetFile(path, pre_buffer=False)
         columns = [name for name in file.schema_arrow.names if name in _COLUMNS]
         number = 0
         for batch in file.iter_batches(batch_size=ROWS, columns=columns):
