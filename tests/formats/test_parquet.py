@@ -77,8 +77,8 @@ def most_held(path: Path, count: int) -> int:
     draw = random.Random(13)  # noqa: S311 - texts, not secrets
     texts = (draw.randbytes(500).hex() for _ in range(count))
     parquet.write((Document(str(number), text) for number, text in enumerate(texts)), path)
-    before = pyarrow.total_allocated_bytes()
-    return max(pyarrow.total_allocated_bytes() - before for _ in parquet.read(path))
+    before = int(pyarrow.total_allocated_bytes())
+    return max(int(pyarrow.total_allocated_bytes()) - before for _ in parquet.read(path))
 
 
 def test_a_longer_file_takes_no_more_memory(tmp_path: Path) -> None:
