@@ -162,6 +162,10 @@ def _table(path: Path, encoding: str, delimiter: str) -> Iterator[Item]:
         line, cells = row
         where = f"{printable(path)}:{line}"
         if not names:
+            if not _is_heading(cells):
+                hint = "its first row names the columns: id,type,head,tail"
+                yield FormatError("the heading is damaged", where=where, hint=hint)
+                return
             names = _names(cells)
             twice = [name for name in HEADINGS if names.count(name) > 1]
             if twice:
