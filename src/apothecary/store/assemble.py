@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from apothecary.store.belief import BELIEFS, calibrate
+from apothecary.store.edge_rows import VERDICTS
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,13 +28,10 @@ EDGE_KEY = "left(sha256('[' || to_json({type})::TEXT || ',' || to_json({argument
 
 # What each document says of each edge by each source. A run of conditions repeats the pairs that it was
 # given: that counts as a statement only where no other run makes it.
-_STATEMENTS = """
+_STATEMENTS = f"""
 CREATE OR REPLACE TEMP TABLE statements AS
 WITH
-verdicts AS (
-    SELECT document, edge, CASE sign(sum(CASE verdict WHEN 'accept' THEN 1 ELSE -1 END))
-        WHEN 1 THEN 'accept' WHEN -1 THEN 'reject' ELSE '' END AS verdict
-    FROM decisions GROUP BY ALL),
+verdicts AS ({VERDICTS}),
 said AS (
     SELECT edge, document, source, polarity = 'negated' AS denied, task = 'conditions' AS given,
         starts_with(run, 'review') AS of_review,
@@ -46,7 +44,7 @@ counting AS (
 SELECT edge, document, source, of_review, confidence, denied AS against, coalesce(verdict, '') AS verdict
 FROM counting LEFT JOIN verdicts USING (edge, document)
 WHERE (only_given OR NOT given) AND (NOT of_review OR verdict = 'accept')
-"""
+"""  # noqa: S608 - a constant
 _EDGES = """
 CREATE OR REPLACE TEMP TABLE made AS
 WITH
