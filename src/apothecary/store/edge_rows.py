@@ -17,7 +17,19 @@ from apothecary.errors import RunError
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["VERDICTS", "Chosen", "Edge", "Filled", "Limit", "Quote", "Statement", "batches", "edges", "rows"]
+__all__ = [
+    "VERDICTS",
+    "Chosen",
+    "Edge",
+    "EdgeRow",
+    "Filled",
+    "Limit",
+    "Quote",
+    "Statement",
+    "batches",
+    "edges",
+    "rows",
+]
 
 BATCH = 5000
 VERDICTS = """
@@ -127,8 +139,9 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Edge:
-    """An edge with its arguments and statements."""
+class EdgeRow:
+    """An edge as it stands in the base: `documents` assert it, `against` deny it or say the opposite, and
+    `accepted` and `rejected` are those judged by reviewers."""
 
     edge: str
     task: str
@@ -139,6 +152,12 @@ class Edge:
     contradicted: bool
     accepted: int
     rejected: int
+
+
+@dataclass(frozen=True)
+class Edge(EdgeRow):
+    """An edge with its arguments and statements."""
+
     arguments: tuple[Filled, ...] = ()
     statements: tuple[Statement, ...] = ()
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from apothecary import markup
 from apothecary.errors import UsageError
+from apothecary.store.edge_rows import EdgeRow
 from apothecary.store.query_conditions import Limit, conditions_of
-from apothecary.store.query_match import WORDS, Fitting, Group, Wanted, among, matching_edges
+from apothecary.store.query_match import WORDS, Group, Wanted, among, matching_edges
 from apothecary.store.query_names import Asked, Named, concepts_named
 from apothecary.store.query_says import Evidence, Place, Said, said_of
 from apothecary.store.search import documents_with
@@ -105,23 +106,13 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Edge:
+class Edge(EdgeRow):
     """One statement, assembled from all documents that make it.
 
-    `documents` assert it, `against` deny it or say the opposite; `accepted` and `rejected` are documents
-    judged by reviewers. `context` tells how concepts that were asked for and are no arguments are named.
-    `evidence` are the surest of `statements` statements, those that name what was asked first.
+    `context` tells how concepts that were asked for and are no arguments are named. `evidence` are the
+    surest of `statements` statements, those that name what was asked first.
     """
 
-    edge: str
-    task: str
-    type: str
-    belief: float
-    documents: int
-    against: int
-    contradicted: bool
-    accepted: int
-    rejected: int
     arguments: tuple[Filled, ...]
     context: tuple[Context, ...]
     conditions: tuple[Limit, ...]
@@ -225,7 +216,7 @@ def ask(connection: duckdb.DuckDBPyConnection, question: Question, *, evidence: 
 
 
 def _edge(
-    row: Fitting,
+    row: EdgeRow,
     arguments: tuple[Filled, ...],
     groups: Sequence[Group],
     said: Said,
@@ -239,15 +230,7 @@ def _edge(
             place, documents = said.places.get(number, ("statement", 0))
             context.append(Context(group.asked, place, documents))
     return Edge(
-        edge=row.edge,
-        task=row.task,
-        type=row.type,
-        belief=row.belief,
-        documents=row.documents,
-        against=row.against,
-        contradicted=row.contradicted,
-        accepted=row.accepted,
-        rejected=row.rejected,
+        **asdict(row),
         arguments=arguments,
         context=tuple(context),
         conditions=limits,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from apothecary.store.edge_rows import EdgeRow
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -15,7 +17,6 @@ __all__ = [
     "BELONGING",
     "WORDED",
     "WORDS",
-    "Fitting",
     "Group",
     "Value",
     "Wanted",
@@ -55,21 +56,6 @@ class Wanted:
     type: str = ""
     condition: str = ""
     min_belief: float = 0.0
-
-
-@dataclass(frozen=True)
-class Fitting:
-    """An edge that fits, as it stands in the base."""
-
-    edge: str
-    task: str
-    type: str
-    belief: float
-    documents: int
-    against: int
-    contradicted: bool
-    accepted: int
-    rejected: int
 
 
 ASKED = """
@@ -191,7 +177,7 @@ def among(name: str, values: Sequence[str]) -> tuple[str, dict[str, Value]]:
 
 def matching_edges(
     connection: duckdb.DuckDBPyConnection, wanted: Wanted, limit: int, offset: int
-) -> tuple[int, list[Fitting]]:
+) -> tuple[int, list[EdgeRow]]:
     """How many edges fit, and a page of them: by belief, then by number of documents."""
     groups = wanted.groups
     fits, values = "", dict[str, Value]()
@@ -216,7 +202,7 @@ def matching_edges(
     else:
         parts.append(_UNLIMITED)
     rows = connection.execute("".join([*parts, _PAGE]), values).fetchall()
-    return int(rows[0][0]), [Fitting(*row[1:]) for row in rows if row[1] is not None]
+    return int(rows[0][0]), [EdgeRow(*row[1:]) for row in rows if row[1] is not None]
 
 
 def _candidates(connection: duckdb.DuckDBPyConnection, groups: Sequence[Group]) -> list[str]:
