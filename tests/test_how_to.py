@@ -21,6 +21,7 @@ BLOCK = re.compile(
 LINES_OF_A_PAGE = 140
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_following_the_page_works(page: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
@@ -103,6 +104,7 @@ def test_following_the_page_on_visits_works(tmp_path: Path) -> None:
     run_all(checks, tmp_path)
 
 
+@pytest.mark.slow
 def test_following_the_page_on_schemas_works(tmp_path: Path) -> None:
     checks = checks_of("write-a-schema")
     assert len(checks) == 4
@@ -140,6 +142,7 @@ def count_rows(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
+@pytest.mark.slow
 def test_following_the_page_on_traces_works(tmp_path: Path) -> None:
     checks = checks_of("generate-traces")
     assert len(checks) == 3
@@ -197,6 +200,7 @@ def test_the_settings_of_the_page_on_adapters_are_settings(tmp_path: Path) -> No
     assert read_grpo_settings(tmp_path / "grpo.toml").start == "models/combinations/adapter"
 
 
+@pytest.mark.slow
 def test_following_the_page_on_conditions_works(tmp_path: Path) -> None:
     for block in BLOCK.finditer((HOW_TO / "extract-conditions.md").read_text()):
         if block["path"]:
@@ -206,6 +210,7 @@ def test_following_the_page_on_conditions_works(tmp_path: Path) -> None:
     assert [each["span"] for each in record["conditions"]] == ["15 mg/kg", "31 infants"]
 
 
+@pytest.mark.slow
 def test_following_the_page_on_combinations_works(tmp_path: Path) -> None:
     page = (HOW_TO / "extract-combinations.md").read_text()
     for block in BLOCK.finditer(page):
@@ -216,6 +221,7 @@ def test_following_the_page_on_combinations_works(tmp_path: Path) -> None:
     assert [sorted(each["drugs"]) for each in record["relations"]] == [["Cisplatin", "paclitaxel"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["build-a-knowledge-base", "ask-the-knowledge-base"])
 def test_following_the_pages_on_the_knowledge_base_works(page: str, tmp_path: Path) -> None:
     pytest.importorskip("duckdb", reason="duckdb is not installed")

@@ -16,6 +16,7 @@ def rows(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_following_the_page_works(tmp_path: Path) -> None:
     files_of("instruct", tmp_path)
     run_all(checks_of("instruct"), tmp_path)

@@ -4,11 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.test_how_to import ROOT, checks_of, run_all
 
 PAGE = "from-abstracts-to-a-list"
 
 
+@pytest.mark.slow
 def test_a_sentence_of_an_abstract_changes_a_list(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "knowledge", tmp_path / "examples" / "knowledge")
     run_all(checks_of(PAGE), tmp_path)

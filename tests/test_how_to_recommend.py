@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent.parent / "examples" / "medication"
 EXAMPLES = [path for path in sorted(FOLDER.glob("*.toml")) if "\nkind = " in path.read_text().split("\n[")[0]]
 
 
+@pytest.mark.slow
 def test_following_the_page_works(tmp_path: Path) -> None:
     files_of("recommend-medication", tmp_path)
     checks = checks_of("recommend-medication")

@@ -95,6 +95,7 @@ def test_running_a_notebook_shows_what_it_holds(path: Path, tmp_path: Path) -> N
     assert numbers == pytest.approx([float(n) for text in held for n in NUMBER.findall(text)], abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_python_of_the_page_runs(tmp_path: Path) -> None:
     pytest.importorskip("pandas", reason="pandas is not installed")
     code = "".join(re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL))

@@ -207,6 +207,7 @@ def test_two_copies_do_not_share_their_roles() -> None:
     assert torch.equal(none, logits(one, input_ids=IDS))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_trainer_keeps_the_roles_or_fails(keeps: bool, tmp_path: Path) -> None:

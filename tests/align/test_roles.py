@@ -178,6 +178,7 @@ def test_texts_without_mentions_are_counted() -> None:
     assert counts.bare == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tagger", TAGGERS)
 @settings(deadline=None)
 @given(text=texts | PHRASES, drug=texts | NAMES, disease=texts | NAMES)
@@ -224,6 +225,7 @@ def test_tagging_by_what_was_tagged_changes_nothing(before: str, drug: str, afte
         assert tag(text, text[span.start : span.end], "") == spans
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tagger", TAGGERS)
 @pytest.mark.parametrize(
     ("text", "name"),

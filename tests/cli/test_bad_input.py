@@ -135,6 +135,7 @@ def test_a_folder_in_the_place_of_a_file_of_a_run_is_one_line(
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_text_is_no_fault(work: Path) -> None:
     program = [sys.executable, "-c", "from apothecary.__main__ import run; run()"]
     os.rename("script.jsonl", b"\xffs.jsonl")

@@ -161,12 +161,14 @@ def interrupted(folder: Path, *, hang: float, patience: float) -> str:
     return told
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_tells_neither(tmp_path: Path) -> None:
     told = interrupted(tmp_path, hang=0.5, patience=60)
     assert "interrupted; the same command goes on from here" in told
     check(tmp_path, told)
 
 
+@pytest.mark.slow
 def test_an_interrupt_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> None:
     told = interrupted(tmp_path, hang=8, patience=7)
     assert "interrupted" in told
@@ -228,6 +230,7 @@ def debugged(*arguments: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_debug_alone_shows_a_traceback(work: Path) -> None:
     command = ("extract", "none.txt", "--task", "mentions")
     assert "Traceback" not in debugged(*command)

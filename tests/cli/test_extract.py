@@ -303,6 +303,7 @@ def wait_for_lines(path: Path, count: int) -> None:
     raise AssertionError("the run did not begin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_a_stopped_run_is_finished_by_the_same_command(work: Path, how: signal.Signals) -> None:
     process = start(work, 30)
@@ -318,6 +319,7 @@ def test_a_stopped_run_is_finished_by_the_same_command(work: Path, how: signal.S
     assert (work / "run/predictions.jsonl").read_bytes() == (work / "whole/predictions.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
 def test_a_closed_standard_stream_is_no_place_for_results(work: Path, stream: str) -> None:
     (work / "script.jsonl").write_text('{"reply": "0"}\n')
@@ -330,6 +332,7 @@ def test_a_closed_standard_stream_is_no_place_for_results(work: Path, stream: st
     assert all((work / "open" / t).read_bytes() == (work / "closed" / t).read_bytes() for t in tables)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_is_one_line(work: Path) -> None:
     (work / "script.jsonl").write_text('{"reply": "0"}\n')
     command = "ulimit -f 1; exec " + sys.executable + ' -c "from apothecary.__main__ import run; run()" "$@"'

@@ -108,6 +108,7 @@ def test_pull_from_a_path_that_is_not_there_is_one_line(capsys: Captured) -> Non
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_pull_without_any_source_exits_2_with_every_reason() -> None:
     command = [sys.executable, "-c", "from apothecary.__main__ import run; run()", "models", "pull", NAME]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -26,6 +26,7 @@ def visit(port: int, method: str, path: str, cookie: str = "", body: str = "") -
     return answer.status, text, (answer.getheader("Set-Cookie") or cookie).split(";")[0]
 
 
+@pytest.mark.slow
 def test_a_review_from_the_command_line_changes_the_base(tmp_path: Path) -> None:
     base = make_base(tmp_path / "kb.duckdb", [sample()])
     command = [sys.executable, "-m", "apothecary", "review", str(tmp_path), "--reviewer", "ann"]

@@ -50,6 +50,7 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
         list(corpus_of(name).read(tmp_path, split))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_split_on_disk_yields_documents_with_distinct_ids(name: str) -> None:
     corpus, folder = corpus_of(name), DATA / name

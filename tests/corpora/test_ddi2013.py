@@ -65,6 +65,7 @@ def test_pairs_that_contradict_each_other(rows: list[PairRow]) -> None:
     assert (len(two), len(other)) == (15, 601)
 
 
+@pytest.mark.slow
 def test_the_documents_of_the_reduced_form_hold_what_the_rows_do(rows: list[PairRow]) -> None:
     documents = list(CORPUS.read(DATA, "train_strings"))
     assert [document.id for document in documents] == [row.id for row in rows]
@@ -72,6 +73,7 @@ def test_the_documents_of_the_reduced_form_hold_what_the_rows_do(rows: list[Pair
     assert not [each for document in documents for each in document.unlocated]
 
 
+@pytest.mark.slow
 def test_the_xml_has_the_whole_corpus(documents: list[Document]) -> None:
     mentions = [mention for document in documents for mention in document.mentions]
     # 6,976 sentences, of which 71 are blank.

@@ -72,6 +72,7 @@ def examples(name: str, split: str) -> list[Sourced]:
     return [item for item in items(name, split) if isinstance(item, Sourced)]
 
 
+@pytest.mark.slow
 @on_disk
 @pytest.mark.parametrize(("name", "split", "tasks", "bad"), COUNTS, ids=[f"{c[0]}-{c[1]}" for c in COUNTS])
 def test_every_set_gives_what_it_holds(name: str, split: str, tasks: dict[str, int], bad: int) -> None:

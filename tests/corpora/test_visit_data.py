@@ -72,6 +72,7 @@ def test_synthea_years(tmp_path: Path) -> None:
     assert balanced(audit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mimic3", "meds", "eicu"])
 def test_nothing_is_known_late_at_admission(tmp_path: Path, kind: str) -> None:
     imported(tmp_path, kind, "admission")

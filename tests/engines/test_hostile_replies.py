@@ -259,6 +259,7 @@ def judged(task: str, record: Mapping[str, object], *, fit: bool = False) -> Non
         assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["mentions", "relations"])
 def test_a_prediction_of_the_wrong_type_is_scored_or_an_error(task: str) -> None:
     for record in variants(json.loads(reader("predictions").seed), [*WRONG[::3], 10**400]):
@@ -266,6 +267,7 @@ def test_a_prediction_of_the_wrong_type_is_scored_or_an_error(task: str) -> None
             judged(task, record)
 
 
+@pytest.mark.slow
 def test_odds_of_the_wrong_type_are_fitted_or_an_error() -> None:
     for record in variants(json.loads(reader("predictions").seed), [*WRONG, 10**400]):
         if isinstance(record, dict):

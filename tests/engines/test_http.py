@@ -157,6 +157,7 @@ def test_constraints_are_held_and_log_probabilities_told(engine: Http) -> None:
 # What goes wrong and may pass.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_faults_change_no_outcome_and_cost_a_bounded_number_of_requests(engine: Http, seed: int) -> None:
     wanted = timeless(engine.answer(questions(30)))
@@ -170,6 +171,7 @@ def test_faults_change_no_outcome_and_cost_a_bounded_number_of_requests(engine: 
         assert server.count("answered") >= 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(set(FAULTS) - {"runaway"}))
 def test_each_fault_passes(kind: str) -> None:
     patience = replace(QUICK, seconds=0.3)

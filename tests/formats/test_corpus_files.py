@@ -21,6 +21,7 @@ def load(name: str) -> list[Document]:
     return [item for item in found if isinstance(item, Document)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -74,6 +74,7 @@ def make_base(
         rows.add(document)
     source = f"{task} by pocket"
     with opened(path, write=True) as connection:
+        connection.begin()
         connection.execute(
             "INSERT INTO sources VALUES (?, ?, '{}', 0, 0, .1, .05) ON CONFLICT DO NOTHING", [source, task]
         )
@@ -86,6 +87,7 @@ def make_base(
             once = " ON CONFLICT DO NOTHING" if table in ("documents", "concepts") else ""
             for row in held:
                 connection.execute(f"INSERT INTO {table} VALUES ({marks}){once}", row)  # noqa: S608
+        connection.commit()
         assemble(connection)
     return path
 

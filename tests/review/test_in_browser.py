@@ -101,6 +101,7 @@ def moved(page: Page, key: str) -> None:
     expect(page.locator("#text .arcs path").first).to_be_attached()
 
 
+@pytest.mark.slow
 def test_a_whole_review_by_keyboard_alone(site: Site, context: BrowserContext) -> None:
     page, asked, wrong = watched(context)
     page.goto(f"{site.address}/queue?document=d1")
@@ -134,6 +135,7 @@ def test_a_whole_review_by_keyboard_alone(site: Site, context: BrowserContext) -
     assert all(address.startswith(site.address) for address in asked)
 
 
+@pytest.mark.slow
 def test_skip_previous_and_the_keys_are_a_key_away(site: Site, context: BrowserContext) -> None:
     page, _, wrong = watched(context)
     page.goto(site.address)
@@ -149,6 +151,7 @@ def test_skip_previous_and_the_keys_are_a_key_away(site: Site, context: BrowserC
     assert (site.desk.log.last_number(), wrong) == (0, [])
 
 
+@pytest.mark.slow
 def test_words_chosen_by_mouse_have_offsets_of_code_points(site: Site, context: BrowserContext) -> None:
     page, _, wrong = watched(context)
     page.goto(f"{site.address}/queue?document=d2")
@@ -163,6 +166,7 @@ def test_words_chosen_by_mouse_have_offsets_of_code_points(site: Site, context: 
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_everything_works_without_javascript(site: Site, browser: Browser) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
@@ -187,6 +191,7 @@ def faults(page: Page, width: int) -> list[object]:
     return [*found, *(["too wide"] if wide else [])]
 
 
+@pytest.mark.slow
 def test_an_item_is_accessible_on_a_phone(site: Site, context: BrowserContext) -> None:
     page = context.new_page()
     page.goto(f"{site.address}/next?document=d3")

@@ -100,6 +100,7 @@ def test_an_edit_by_form_keeps_type_arguments_and_words(visitor: Visitor) -> Non
     assert "worsens" in visitor.page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -127,6 +128,7 @@ def test_a_form_from_elsewhere_is_refused(visitor: Visitor) -> None:
     assert visitor.desk.log.last_number() == 0
 
 
+@pytest.mark.slow
 def test_decisions_go_into_the_base_by_the_button(visitor: Visitor) -> None:
     here = first(visitor.desk)
     visitor.get(here)
@@ -179,6 +181,7 @@ def test_every_answer_is_dressed_and_cookies_are_strict(visitor: Visitor) -> Non
     assert "SameSite=strict" in cookie
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
 def test_another_host_name_is_turned_away(visitor: Visitor, host: str) -> None:
     assert visitor.client.get("/queue", headers={"host": host}).status_code == 421

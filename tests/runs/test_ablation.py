@@ -122,6 +122,7 @@ run(plan(folder, engine), told)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [2, 61, 95])
 def test_a_killed_ablation_goes_on_and_asks_nothing_twice(tmp_path: Path, last: int) -> None:
     (tmp_path / "whole").mkdir()

@@ -5,6 +5,7 @@ Small cases of `benchmarks/reliability.py`, whose figures are in docs/results/re
 
 from pathlib import Path
 
+import pytest
 from benchmarks.reliability_cases import KEY, Ended, Place, leaks
 from benchmarks.reliability_faults import PASSING, Bench, Case, faulty, refused, whole
 
@@ -12,6 +13,7 @@ KINDS = tuple(kind for kind in PASSING if kind != "drip")
 """Without the one that takes seconds."""
 
 
+@pytest.mark.slow
 def test_faults_that_pass_change_no_table(tmp_path: Path) -> None:
     bench = Bench.at(tmp_path, 4, seed=1)
     row = faulty(bench, Case("vllm", KINDS, 0.4, seed=7), whole(bench, "vllm"))
@@ -19,6 +21,7 @@ def test_faults_that_pass_change_no_table(tmp_path: Path) -> None:
     assert sum(row.faults.values()) > 4
 
 
+@pytest.mark.slow
 def test_a_refusal_that_quotes_prompt_and_key_costs_one_document(tmp_path: Path) -> None:
     row = refused(tmp_path, seed=1)
     assert row.differences == []

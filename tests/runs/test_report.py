@@ -286,6 +286,7 @@ def test_filters_narrow_the_list_and_the_cards(shown: Page) -> None:
     assert text_of(shown, "#matches") == "0 of 3 documents"
 
 
+@pytest.mark.slow
 @needs_browser
 def test_addresses_lead_to_documents_and_bad_ones_do_no_harm(shown: Page) -> None:
     shown.evaluate("location.hash = 'doc=2'")

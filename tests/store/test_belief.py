@@ -59,6 +59,7 @@ def decide(store: Path, *decisions: tuple[str, str, str]) -> None:
         assemble(connection, {EDGE})
 
 
+@pytest.mark.slow
 def test_belief_is_the_formula_in_any_order(tmp_path: Path) -> None:
     """Thirty edges, each stated by up to three sources in up to five documents, with any confidence."""
     chance = random.Random(2)  # noqa: S311

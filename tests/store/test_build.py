@@ -45,6 +45,7 @@ def a_record(chance: random.Random, number: int) -> Record:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_many_small_builds_are_one_large_build(seed: int, tmp_path: Path) -> None:
     """Runs grow, change and shrink; whatever the way, the base is that of the runs as they end."""

@@ -122,6 +122,7 @@ def full_disk(store: Path, run: Path, room: int) -> subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_nothing_is_lost_and_the_error_says_what_to_do(tmp_path: Path) -> None:
     store = tmp_path / "kb.duckdb"
     build([run_folder(tmp_path / "small", [stating("1", "A", "B")])], store, NONE)

@@ -3,16 +3,18 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apothecary.errors import AnswerError
 from apothecary.tasks.answers import choice_answer, json_answer, line_answer, split_thinking
+from apothecary.tasks.flow import Parsed
 
 OBJECTS = st.dictionaries(st.text(max_size=8), st.lists(st.text(max_size=8), max_size=4), max_size=4)
 
 
 @given(OBJECTS)
+@example({"```": ["```json", "[```{"]})
 def test_plain_json_needs_no_repair(value: dict[str, list[str]]) -> None:
     parsed = json_answer(json.dumps(value))
     assert parsed.value == value
@@ -20,9 +22,11 @@ def test_plain_json_needs_no_repair(value: dict[str, list[str]]) -> None:
 
 
 @given(OBJECTS)
+@example({"```": ["```json", "[```{"]})
 def test_fences_and_prose_around_json_are_named(value: dict[str, list[str]]) -> None:
     text = json.dumps(value)
-    assert json_answer(f"```json\n{text}\n```").value == value
+    for fenced in (f"```json\n{text}\n```", f"Here: ```{text}```", f"As {{asked}}:\n```\n{text}\n```\nDone."):
+        assert json_answer(fenced) == Parsed(value, ("code fence removed",))
     framed = json_answer(f"Here it is:\n{text}")
     assert framed.value == value
     assert "text before the JSON removed" in framed.repairs

@@ -117,6 +117,7 @@ def test_the_reward_of_a_toy_rises(folder: Path, settings: GrpoSettings, tmp_pat
     assert sum(found[-4:]) / 4 > sum(found[:4]) / 4 + 0.2
 
 
+@pytest.mark.slow
 def test_rounds_of_several_steps_learn_too_and_resume_to_the_same_weights(
     folder: Path, settings: GrpoSettings, tmp_path: Path
 ) -> None:

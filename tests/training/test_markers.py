@@ -65,6 +65,7 @@ def pairs(record: dict[str, object]) -> set[tuple[str, str]]:
     return {(each.span, each.type) for each in read.items}
 
 
+@pytest.mark.slow
 def test_a_small_encoder_learns_spans_and_their_types(folder: Path) -> None:
     unseen = [instance(number) for number in range(100, 112)]
     records = predict_markers(folder, unseen)

@@ -261,6 +261,7 @@ def test_the_published_rule_repeats_what_has_several_types() -> None:
     assert policy_of(settings, settings.set[1], one).expand == 2.0
 
 
+@pytest.mark.slow
 def test_abstracts_that_two_corpora_share_are_found(tmp_path: Path) -> None:
     if not (DATA / "cdr").is_dir():
         pytest.skip(f"{DATA} holds no cdr")

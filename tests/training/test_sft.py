@@ -92,6 +92,7 @@ def test_equal_seeds_give_equal_weights_and_other_seeds_others(
     assert not all(torch.equal(a[name], c[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_very_same_weights(
     folder: Path, settings: SftSettings, tmp_path: Path
 ) -> None:

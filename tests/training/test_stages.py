@@ -186,6 +186,7 @@ def test_equal_seeds_give_equal_weights_and_other_seeds_others(
     assert not same(Path(whole[1].folder), Path(other[1].folder))
 
 
+@pytest.mark.slow
 def test_a_killed_training_repeats_no_stage_and_ends_with_the_same_weights(
     folder: Path, whole: list[Finished]
 ) -> None:

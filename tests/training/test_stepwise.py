@@ -147,6 +147,7 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert not same(trained(tmp_path / "c", other).editor, trained(tmp_path / "a", resume=True).editor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["part 0, step 10", "steps are best", "part 2, step 10"])
 def test_killed_and_resumed_is_as_if_it_had_not_been(words: str, tmp_path: Path) -> None:
     def kill(line: str) -> None:

@@ -180,6 +180,7 @@ def test_the_loss_is_the_one_by_hand(model: Path, tmp_path: Path) -> None:
     assert found.item() == pytest.approx(sum(rows) / 2, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule",
     [
@@ -222,6 +223,7 @@ class Widened(GRPOTrainer):
         return output | {"advantages": output["advantages"][:, None]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [Renamed, Widened])
 def test_another_contract_of_trl_is_told_and_not_learnt_from(
     model: Path, tmp_path: Path, changed: type[GRPOTrainer]
@@ -259,6 +261,7 @@ def test_the_reward_of_a_toy_rises(model: Path, tmp_path: Path, estimator: str) 
     assert all("refused" in each for each in trainer.state.log_history if "reward" in each)
 
 
+@pytest.mark.slow
 def test_equal_seeds_learn_the_same_and_a_kill_changes_nothing(model: Path, tmp_path: Path) -> None:
     def run(name: str, start: str | None = None, stop: int = 9) -> list[Tensor]:
         saved: dict[str, Any] = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1}

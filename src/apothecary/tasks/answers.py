@@ -16,7 +16,9 @@ from apothecary.tasks.flow import Parsed
 
 __all__ = ["choice_answer", "json_answer", "line_answer", "split_thinking"]
 
-FENCE = re.compile(r"```[a-zA-Z]*\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
+# Only where no string of the JSON can hold it: before any bracket, or at the start of a line.
+FENCE = re.compile(r"(?:\A[^{\[]*?|^[ \t]*)```[a-zA-Z]*\s*", re.MULTILINE)
+FENCE_END = re.compile(r"\n[ \t]*```")
 THINKING = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>", re.DOTALL)
 TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 CHOICE_FRAME = re.compile(
@@ -53,7 +55,7 @@ def json_answer(text: str) -> Parsed[object]:
         repairs.append("thinking removed")
     fence = FENCE.search(rest)
     if fence:
-        rest = fence.group(1)
+        rest = FENCE_END.split(rest[fence.end() :], maxsplit=1)[0]
         repairs.append("code fence removed")
     starts = [index for index in (rest.find("{"), rest.find("[")) if index >= 0]
     if not starts:
@@ -66,7 +68,7 @@ def json_answer(text: str) -> Parsed[object]:
     except (ValueError, RecursionError):
         # A ValueError that is no JSONDecodeError: a number of more than 4300 digits.
         return _mended(body, repairs)
-    if body[end:].strip():
+    if (body[end:].partition("```")[0] if fence else body[end:]).strip():
         repairs.append("text after the JSON removed")
     return Parsed(value, tuple(repairs))
 

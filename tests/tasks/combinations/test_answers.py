@@ -169,6 +169,7 @@ HOSTILE = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_long_hostile_reply_is_read_before_long(piece: str) -> None:

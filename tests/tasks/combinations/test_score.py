@@ -280,6 +280,7 @@ def test_gold_against_gold_is_perfect_and_anything_is_bounded(
     assert all(0 <= value <= 100 for part in ("official", "release") for value in f1s(found, part))
 
 
+@pytest.mark.slow
 def test_many_rows_are_scored() -> None:
     kinds = [row(1, ("POS", [0, 1])), row(2), row(3, ("COMB", [0, 1, 2]))]
     pairs = [(kinds[n % 3], answer(("POS", [0, 1])) if n % 2 else None) for n in range(20_000)]
@@ -330,6 +331,7 @@ FLOORS: list[tuple[Callable[[Document], Relations], tuple[float, ...], tuple[flo
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("predict", "official", "release"), FLOORS)
 def test_the_floors_of_drugcomb(
     train: list[Document],
@@ -349,6 +351,7 @@ def test_always_no_comb_scores_by_the_share_of_silent_rows(train: list[Document]
     assert at(found, "release", "any_exact", "recall") == 494 / (494 + 1039 - 4)
 
 
+@pytest.mark.slow
 def test_the_floors_of_ddi() -> None:
     file = DATA / "ddi2013" / "train.rexdrug.jsonl"
     if not file.is_file():

@@ -290,6 +290,7 @@ def test_a_failed_example_is_dropped_or_gets_a_trace_by_rule() -> None:
     assert read_grpo(grpo_of_trace(record)).items == example_of(row()).gold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("corpus", "name"), [("drugcomb", "train.jsonl"), ("ddi2013", "train.rexdrug.jsonl")]
 )

@@ -26,6 +26,7 @@ def example(*gold: Combination, sentence: str = SENTENCE, paragraph: str = "", i
 CORPORA = [("drugcomb", "train.jsonl"), ("ddi2013", "train.rexdrug.jsonl")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("corpus", "name"), CORPORA)
 def test_traces_of_a_corpus_pass_every_gate(corpus: str, name: str) -> None:
     file = DATA / corpus / name

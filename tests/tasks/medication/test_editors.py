@@ -52,6 +52,7 @@ def walked(state: ListState, actions: tuple[Action, ...]) -> list[ListState]:
     return states
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITORS)
 @settings(deadline=None)
 @given(problem=problems())
