@@ -6,6 +6,8 @@ The public names are loaded on first use, so that importing the package costs no
 from importlib import import_module
 
 __version__ = "0.1.0"
+ADVICE = "A research tool, not medical advice."
+"""Stands wherever drugs are recommended or said to interact."""
 
 _PUBLIC = {
     "Document": "apothecary.documents",
@@ -24,6 +26,7 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "ADVICE",
     "ApothecaryError",
     "Concept",
     "Document",

@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from apothecary.store.deciding import changed_edge, fold
-from apothecary.store.decisions import Decision, DecisionLog, Verdict, decisions_path
+from apothecary.store.deciding import fold
+from apothecary.store.decisions import Decision, DecisionLog, Verdict, changed_edge, decisions_path
 from apothecary.store.keys import edge_key
 from apothecary.store.opening import opened
 from tests.review.bases import make_base, sample

@@ -13,7 +13,7 @@ import pytest
 from apothecary.errors import RunError, UsageError
 from apothecary.store.build import BuildOptions, build
 from apothecary.store.decisions import Decision, DecisionLog, decisions_path
-from apothecary.store.opening import opened
+from apothecary.store.opening import VERSION, opened
 from tests.store.base_runs import believed, contents, rows_of, run_folder, stating
 
 NONE = BuildOptions(vocabulary="none")
@@ -168,6 +168,20 @@ def test_a_base_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     with pytest.raises(RunError, match="later version"):
         build([run], store, NONE)
+
+
+def test_a_base_of_an_earlier_version_is_brought_up_to_date_by_a_build_alone(tmp_path: Path) -> None:
+    run = run_folder(tmp_path / "run", [stating("1", "A", "B")])
+    store = tmp_path / "kb.duckdb"
+    build([run], store, NONE)
+    with opened(store, write=True) as connection:
+        connection.execute("DROP TABLE edge_moves; DROP TABLE concept_moves")
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
+    with pytest.raises(RunError, match="earlier version.*store build"), opened(store):
+        pass
+    assert build([run], store, NONE).unchanged == 1
+    assert rows_of(store, "SELECT value FROM meta WHERE key = 'schema'") == [(str(VERSION),)]
+    assert rows_of(store, "SELECT count(*) FROM edge_moves") == [(0,)]
 
 
 def test_a_build_takes_decisions_from_a_log_that_a_reviewer_has_open(tmp_path: Path) -> None:

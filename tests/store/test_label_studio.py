@@ -13,8 +13,7 @@ from lxml import etree
 
 from apothecary.documents import Argument, Concept, Document, Mention, Relation, Span
 from apothecary.errors import FormatError
-from apothecary.store.deciding import changed_edge
-from apothecary.store.decisions import Decision, DecisionLog, decisions_path
+from apothecary.store.decisions import Decision, DecisionLog, changed_edge, decisions_path
 from apothecary.store.export import export
 from apothecary.store.keys import edge_key
 from apothecary.store.label_studio_import import Reviewed, decisions_of, import_reviewed

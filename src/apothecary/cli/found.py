@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from apothecary.cli.tables import one_line
 from apothecary.documents import Document, Relation
 from apothecary.formats.records import from_record
 from apothecary.runs.folder import read_lines
@@ -33,11 +34,11 @@ def _findings(folder: Path) -> Iterator[tuple[str, str]]:
         document = from_record(record, where=str(folder))
         for relation in document.relations:
             sure = "" if relation.confidence is None else f"  {relation.confidence:.2f}"
-            told = _plain(f"{document.id}  {relation.type}  {_names(document, relation)}")
+            told = one_line(f"{document.id}  {relation.type}  {_names(document, relation)}")
             yield f"{told}{sure}", _quoted(relation.evidence[0].quote if relation.evidence else "")
         for condition in document.conditions:
             around = document.text[max(0, condition.span.start - 40) : condition.span.end + 40]
-            yield _plain(f"{document.id}  {condition.type}  {condition.text}"), _quoted(around)
+            yield one_line(f"{document.id}  {condition.type}  {condition.text}"), _quoted(around)
 
 
 def _names(document: Document, relation: Relation) -> str:
@@ -46,10 +47,5 @@ def _names(document: Document, relation: Relation) -> str:
     return (" + " if alike else " -> ").join(names)
 
 
-def _plain(text: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
 def _quoted(text: str) -> str:
-    return f'"{textwrap.shorten(_plain(text), WIDTH, placeholder=" ...")}"' if text.strip() else "-"
+    return f'"{textwrap.shorten(one_line(text), WIDTH, placeholder=" ...")}"' if text.strip() else "-"

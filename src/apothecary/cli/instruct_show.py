@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apothecary.cli.options import EXIT_CODES, Encoding, Json, named_path
+from apothecary.cli.tables import one_line
 
 if TYPE_CHECKING:
     from apothecary.formats.instruction_rows import Instruction
@@ -69,14 +70,14 @@ def _head(instruction: Instruction) -> str:
         instruction.template_id,
         instruction.source_id and f"from {instruction.source_id}",
     )
-    return " | ".join(_plain(each, lines=False) for each in told if each)
+    return " | ".join(one_line(each) for each in told if each)
 
 
 def _lines(place: int, instruction: Instruction) -> str:
     parts = [f"{place}  {_head(instruction)}\n"]
     for turn in instruction.conversation:
         for name, text in (("asked", turn.asked), ("answer", turn.answered)):
-            parts += [f"   {name}:\n", *(f"      {line}\n" for line in _plain(text).split("\n"))]
+            parts += [f"   {name}:\n", *(f"      {one_line(line)}\n" for line in text.split("\n"))]
     return "".join(parts) + "\n"
 
 
@@ -92,11 +93,10 @@ def _panels(instructions: tuple[Instruction, ...]) -> None:
         for turn in instruction.conversation:
             parts += [Rule(style="dim")] if parts else []
             # Text, not str: what a corpus writes is no markup.
-            parts += [Text(_plain(turn.asked)), Rule("answer", style="dim", align="left")]
-            parts.append(Text(_plain(turn.answered), style="bold"))
+            parts += [Text(_printable(turn.asked)), Rule("answer", style="dim", align="left")]
+            parts.append(Text(_printable(turn.answered), style="bold"))
         console.print(Panel(Group(*parts), title=Text(_head(instruction)), title_align="left"))
 
 
-def _plain(text: str, *, lines: bool = True) -> str:
-    """Text without what a terminal would obey; line breaks stay where there are lines."""
-    return "".join(c if c.isprintable() or (lines and c == "\n") else " " for c in text)
+def _printable(text: str) -> str:
+    return "\n".join(map(one_line, text.split("\n")))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from apothecary import ADVICE
 from apothecary.cli.options import (
     EXIT_CODES,
     Config,
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from apothecary.runs.recommend import RecommendSummary
 
 __all__ = ["recommend"]
-
-ADVICE = "A research tool, not medical advice."
 
 
 def recommend(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from apothecary.cli.options import Encoding, Json
+from apothecary.cli.tables import one_line, print_table
 
 __all__ = ["stats"]
 
@@ -32,7 +33,6 @@ def stats(
 ) -> None:
     """Count annotated documents: how long they are, and their mentions, relations and conditions by type."""
     from apothecary import api
-    from apothecary.cli.tables import print_table
 
     found = api.stats(list(inputs), encoding=encoding)
     if as_json:
@@ -99,14 +99,14 @@ def _shares(before: str, counts: Mapping[str, object]) -> list[list[str]]:
     numbers = {name: count for name, count in counts.items() if isinstance(count, int)}
     total = sum(numbers.values())
     return [
-        [f"{before} {_plain(name)}", _whole(count), _share(count / total if total else None)]
+        [f"{before} {_shown(name)}", _whole(count), _share(count / total if total else None)]
         for name, count in numbers.items()
     ]
 
 
-def _plain(name: str) -> str:
-    """A name as one line without what a terminal would obey."""
-    line = "".join(character if character.isprintable() else " " for character in name)
+def _shown(name: str) -> str:
+    """A name as one line that is not too long."""
+    line = one_line(name)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from apothecary import ADVICE
 from apothecary.cli.options import Json, named_path
 from apothecary.errors import UsageError
 
 __all__ = ["export", "import_reviewed", "interactions"]
 
-ADVICE = "A research tool, not medical advice."
 _Store = Annotated[Path, typer.Argument(help="A knowledge base.", metavar="KB.duckdb")]
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from apothecary import ADVICE
 from apothecary.cli.options import Json, MaxSeconds, named_path
+from apothecary.cli.tables import one_line, print_table
 from apothecary.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["query"]
 
-ADVICE = "Research tool, not medical advice."
 SHOWN_CONDITIONS = 6
 """Of one type, for one edge."""
 LONGEST_CELL = 60
@@ -117,7 +118,7 @@ def query(
 
 def _tell(found: Found) -> None:
     for note in found.notes:
-        print(f"note: {_plain(note)}", file=sys.stderr)
+        print(f"note: {one_line(note)}", file=sys.stderr)
     if not found.edges:
         print("no edge fits" if not found.total else f"{found.total:,} edges fit; none is left from there on")
         return
@@ -126,7 +127,7 @@ def _tell(found: Found) -> None:
     if not sys.stdout.isatty():
         print(shown)
         for number, edge in enumerate(found.edges, first):
-            _print_plain(number, edge)
+            _printone_line(number, edge)
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -151,7 +152,7 @@ def _tell(found: Found) -> None:
     Console().print(table)
 
 
-def _print_plain(number: int, edge: Edge) -> None:
+def _printone_line(number: int, edge: Edge) -> None:
     print(f"\n{number}  {edge.belief:.2f}  {_names(edge)}")
     width = max(WIDTH, shutil.get_terminal_size().columns)
     for line in (*_facts(edge), *_said(edge)):
@@ -160,12 +161,12 @@ def _print_plain(number: int, edge: Edge) -> None:
 
 def _names(edge: Edge) -> str:
     joint = " + " if all(each.role in _ALIKE for each in edge.arguments) else " -> "
-    return _plain(joint.join(each.name or each.concept for each in edge.arguments))
+    return one_line(joint.join(each.name or each.concept for each in edge.arguments))
 
 
 def _facts(edge: Edge) -> Iterator[str]:
     """What is known of an edge: its type, how many say it, what was asked for, in whom and at what dose."""
-    told = [_plain(edge.type), _counted(edge.documents, "document")]
+    told = [one_line(edge.type), _counted(edge.documents, "document")]
     told += [f"{edge.against:,} against"] if edge.against else []
     told += ["contradicted"] if edge.contradicted else []
     told += [f"accepted in {edge.accepted:,}"] if edge.accepted else []
@@ -173,21 +174,21 @@ def _facts(edge: Edge) -> Iterator[str]:
     yield ", ".join(told)
     for each in edge.context:
         many = f" ({_counted(each.documents, 'document')})" if each.documents else ""
-        yield _plain(f"{each.asked}: {_PLACES[each.place]}{many}")
+        yield one_line(f"{each.asked}: {_PLACES[each.place]}{many}")
     by_type: dict[str, list[Limit]] = {}
     for limit in edge.conditions:
         by_type.setdefault(limit.type, []).append(limit)
     for type_, limits in by_type.items():
         words = list(dict.fromkeys(_limited(limit, edge) for limit in limits))
         more = f"; {len(words) - SHOWN_CONDITIONS} more" if len(words) > SHOWN_CONDITIONS else ""
-        yield f"{_plain(type_)}: {'; '.join(words[:SHOWN_CONDITIONS])}{more}"
+        yield f"{one_line(type_)}: {'; '.join(words[:SHOWN_CONDITIONS])}{more}"
 
 
 def _limited(limit: Limit, edge: Edge) -> str:
     """A condition; what it was told of is said where that is not all that the edge is of."""
     same = set(limit.of) == {each.name for each in edge.arguments}
     of = f" ({', '.join(limit.of)})" if limit.of and not same else ""
-    return _plain(f"{limit.text}{of} [{limit.document}]")
+    return one_line(f"{limit.text}{of} [{limit.document}]")
 
 
 def _said(edge: Edge) -> Iterator[str]:
@@ -195,9 +196,9 @@ def _said(edge: Edge) -> Iterator[str]:
     shown = set()
     for each in edge.evidence:
         if each.relation not in shown:
-            yield _plain(_by(each))
+            yield one_line(_by(each))
         shown.add(each.relation)
-        quote = textwrap.shorten(_plain(each.quote), LONGEST_QUOTE, placeholder=" ...")
+        quote = textwrap.shorten(one_line(each.quote), LONGEST_QUOTE, placeholder=" ...")
         nearest = "" if each.given else ", the nearest sentence"
         yield f'"{quote}" ({each.start}-{each.end}{nearest})' if quote else "no sentence is known"
     if edge.statements > len(shown):
@@ -219,7 +220,6 @@ def _tell_rows(found: Rows, *, as_json: bool) -> None:
         record = {"columns": found.columns, "rows": found.rows, "more": found.more}
         print(json.dumps(record, indent=2, ensure_ascii=False, default=str))
         return
-    from apothecary.cli.tables import print_table
 
     cells = [["NULL" if cell is None else _cell(cell) for cell in row] for row in found.rows]
     print_table([list(map(_cell, found.columns)), *cells], title=_counted(len(cells), "row"))
@@ -228,13 +228,8 @@ def _tell_rows(found: Rows, *, as_json: bool) -> None:
 
 
 def _cell(value: object) -> str:
-    return textwrap.shorten(_plain(str(value)), LONGEST_CELL, placeholder="...")
+    return textwrap.shorten(one_line(str(value)), LONGEST_CELL, placeholder="...")
 
 
 def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _plain(text: str) -> str:
-    """As one line without what a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text)

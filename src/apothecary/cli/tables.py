@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from apothecary.runs.ledger import Ledger
 
-__all__ = ["ledger_table", "print_table"]
+__all__ = ["ledger_table", "one_line", "print_table"]
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and whatever else a terminal would obey: documents may hold anything."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def print_table(rows: Sequence[Sequence[str]], *, title: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from apothecary import ADVICE
 from apothecary.cli.options import Json, Seed, named_path
 from apothecary.cli.train_sft import Data, say
 
@@ -60,5 +61,5 @@ def lists(
         for name, value in found.figures.items()
         if name != "visits"
     ]
-    print_table(rows, title="A research tool, not medical advice.")
+    print_table(rows, title=ADVICE)
     print(f"train on it: {found.folder}/sft.jsonl, questions.jsonl, grpo.jsonl")

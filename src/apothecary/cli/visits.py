@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from apothecary.cli.options import Encoding, Json, named_path
+from apothecary.cli.tables import one_line, print_table
 
 __all__ = ["app"]
 
@@ -59,7 +60,6 @@ def import_(
 
     Nothing leaves this machine. The files hold data of patients: keep them as the source is to be kept.
     """
-    from apothecary.cli.tables import print_table
     from apothecary.corpora.visit_import import ImportOptions, audit_path, import_visits
 
     options = ImportOptions(when=when, names=names, ndc=ndc, min_support=min_support)
@@ -79,7 +79,6 @@ def stats(
     as_json: Json = False,
 ) -> None:
     """Count visits: patients, codes, drugs, ages, and visits with inputs that were known only later."""
-    from apothecary.cli.tables import print_table
     from apothecary.corpora.visits import stats as count
     from apothecary.formats.visit_rows import read
 
@@ -136,7 +135,7 @@ def _stats_rows(figures: Mapping[str, object]) -> list[list[str]]:
         ),
         _row("drugs", _number(drugs["names"])),
         ["drugs a visit (mean)", _mean(drugs["mean_per_visit"]), ""],
-        *(_row(f"  {_plain(name)}", _number(count), visits) for name, count in support[:SHOWN_DRUGS]),
+        *(_row(f"  {one_line(name)[:40]}", _number(count), visits) for name, count in support[:SHOWN_DRUGS]),
         *([[f"  and {len(support) - SHOWN_DRUGS} more", "", ""]] if len(support) > SHOWN_DRUGS else []),
     ]
 
@@ -147,11 +146,6 @@ def _counted(counts: Mapping[str, object], total: int, before: str) -> list[list
 
 def _row(name: str, count: int, total: int = 0) -> list[str]:
     return [name, f"{count:,}", f"{100 * count / total:.1f} %" if total else ""]
-
-
-def _plain(name: str) -> str:
-    """A name as one line without what a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in name)[:40]
 
 
 def _mean(value: object) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
+from apothecary import ADVICE
 from apothecary.errors import ModelMissing, WeightsError
 from apothecary.networks.list_features import CONTEXT, OF_DRUG, Harm, ListInputs, ListStates, Seen, see
 
@@ -194,7 +195,7 @@ def write_editor(folder: Path, editor: ListEditor) -> None:
     record = {
         "what": WHAT,
         "format": FORMAT,
-        "note": "A research tool, not medical advice.",
+        "note": ADVICE,
         "terms": asdict(editor.terms),
         "sha256": hashlib.sha256(data).hexdigest(),
         "about": dict(editor.about),

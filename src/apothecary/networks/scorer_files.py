@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
+from apothecary import ADVICE
 from apothecary.errors import DataError, ModelMissing, UsageError, WeightsError
 from apothecary.networks.visit_scorers import DrugScorer, Logistic, Neighbours, Popularity, Scorer
 
@@ -73,8 +74,7 @@ def write_scorer(folder: Path, scorer: DrugScorer) -> None:
         "what": WHAT,
         "format": FORMAT,
         "kind": scorer.kind,
-        "note": "A research tool, not medical advice."
-        + (" This folder holds data of patients." if scorer.kind == "knn" else ""),
+        "note": ADVICE + (" This folder holds data of patients." if scorer.kind == "knn" else ""),
         "threshold": scorer.threshold,
         "slope": scorer.slope,
         "intercept": scorer.intercept,

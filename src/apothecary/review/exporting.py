@@ -26,8 +26,7 @@ from apothecary.formats.instruction_rows import Instruction, exported
 from apothecary.formats.outputs import write_documents
 from apothecary.formats.records import to_record
 from apothecary.runs.durable import replace_text
-from apothecary.store.deciding import changed_edge
-from apothecary.store.decisions import Decision, DecisionLog, decisions_path
+from apothecary.store.decisions import Decision, DecisionLog, changed_edge, decisions_path
 from apothecary.store.opening import opened
 from apothecary.tasks.instruct_records import instructions
 

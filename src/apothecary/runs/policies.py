@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from apothecary import __version__
+from apothecary import ADVICE, __version__
 from apothecary.errors import ModelMissing, UsageError, WeightsError
 from apothecary.formats.lines import printable
 from apothecary.networks import list_editor, scorer_files
@@ -121,7 +121,7 @@ def open_policy(
     manifest = {
         "status": "running",
         "task": options.task,
-        "note": "A research tool, not medical advice.",
+        "note": ADVICE,
         "fingerprint": fingerprint(identity),
         "identity": identity,
         "policy": {"folder": name, "kind": chosen.kind, "about": chosen.about},

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from apothecary import markup
+from apothecary import ADVICE, markup
 from apothecary.errors import ApothecaryError, BudgetExhausted, DataError, FormatError
 from apothecary.formats import jsonl
 from apothecary.runs.driver import Result
@@ -37,7 +37,6 @@ NOTED = 5
 SCORED = 20_000
 """Visits up to which a run scores itself; `apothecary score` has no such limit."""
 SAY_EVERY_SECONDS = 10.0
-ADVICE = "A research tool, not medical advice."
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ from fastapi.security import HTTPBearer
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from apothecary import __version__
+from apothecary import ADVICE, __version__
 from apothecary.errors import ApothecaryError, FormatError
 from apothecary.service.guard import App, Guard
 from apothecary.service.job_addresses import busy, demand_able, job_addresses, submitted
 from apothecary.service.jobs import Job, Jobs, Perform
 from apothecary.service.models import (
-    ADVICE,
     SCORED,
     Asked,
     ExtractJob,

@@ -12,7 +12,6 @@ from apothecary.tasks import catalog
 from apothecary.tasks.schema import schema_names
 
 __all__ = [
-    "ADVICE",
     "MOST_CHARACTERS",
     "SCORED",
     "Asked",
@@ -40,7 +39,6 @@ __all__ = [
     "VisitInput",
 ]
 
-ADVICE = "A research tool, not medical advice."
 MOST_ITEMS, MOST_CHARACTERS = 1000, 200_000
 SCORED = tuple(sorted({*catalog.names(), RecommendOptions(()).task}))
 Row = dict[str, object]

@@ -13,14 +13,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from apothecary import api
+from apothecary import ADVICE, api
 from apothecary.engines.budget import Budget
 from apothecary.errors import BudgetExhausted, UsageError
 from apothecary.runs.durable import replace_text
 from apothecary.runs.extract import Summary
 from apothecary.runs.folder import read_json, read_lines
 from apothecary.service.models import (
-    ADVICE,
     Asked,
     ExtractJob,
     ExtractRequest,

@@ -259,7 +259,7 @@ def _writing(store: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _translated(error: Exception, store: Path, memory: str) -> RunError:
     reason = str(error).split("\n", 1)[0]
-    if "Out of Memory" in reason:
+    if "Out of Memory" in reason or "failed to pin block" in reason:
         hint = f"it may hold {memory}: give it more (--set memory=8GB)"
     else:
         hint = "free some space, then run the same command again: nothing is lost"

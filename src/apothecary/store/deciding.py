@@ -17,13 +17,14 @@ from apothecary import __version__
 from apothecary.errors import RunError
 from apothecary.store.assemble import assemble
 from apothecary.store.belief import calibrate
-from apothecary.store.decisions import Decision, DecisionLog
-from apothecary.store.keys import edge_key, key_of
+from apothecary.store.decisions import Decision, DecisionLog, changed_edge, objects_of
+from apothecary.store.following import follow
+from apothecary.store.keys import key_of
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["REVIEW", "changed_edge", "fold", "put_decisions"]
+__all__ = ["REVIEW", "fold", "put_decisions"]
 
 REVIEW = "review"
 """The run that holds what reviewers state of relations; that of another task is ``review <task>``."""
@@ -50,12 +51,6 @@ class _Edit:
     def relation(self) -> str:
         """The key of what it states."""
         return key_of(self.decision.document, REVIEW, self.decision.number)
-
-
-def changed_edge(change: Mapping[str, object]) -> str:
-    """The edge that an edit makes."""
-    pairs = [(str(each["role"]), str(each["concept"])) for each in _objects(change.get("arguments"))]
-    return edge_key(str(change.get("type", "")), pairs)
 
 
 def fold(connection: duckdb.DuckDBPyConnection, log: DecisionLog) -> set[str]:
@@ -88,8 +83,9 @@ def fold(connection: duckdb.DuckDBPyConnection, log: DecisionLog) -> set[str]:
 def put_decisions(connection: duckdb.DuckDBPyConnection, log: DecisionLog) -> set[str]:
     """Fill the table ``decisions`` and the run ``review`` from the log; gives the edges that are touched.
 
-    Belongs into a transaction of the caller, who assembles these edges.
+    Belongs into a transaction of the caller, who assembles these edges. Decisions follow edges that moved.
     """
+    follow(connection, log)
     standing = list(log.standing())
     edits = _edits(connection, standing)
     rows = _decision_rows(standing, edits)
@@ -151,17 +147,17 @@ def _edits(connection: duckdb.DuckDBPyConnection, standing: Sequence[Decision]) 
             " GROUP BY r.document, r.edge",
         )
     }
-    named = {str(each.get("concept")) for _, change in found for each in _objects(change.get("arguments"))}
+    named = {str(each.get("concept")) for _, change in found for each in objects_of(change.get("arguments"))}
     known = {
         row[0] for row in _select(connection, "SELECT concept FROM concepts WHERE concept", sorted(named))
     }
     edits = []
     for one, change in found:
-        arguments = _objects(change.get("arguments"))
+        arguments = objects_of(change.get("arguments"))
         length = lengths.get(one.document)
         if length is None or not all(each.get("concept") in known for each in arguments):
             continue
-        evidence = tuple(each for each in _objects(change.get("evidence")) if _inside(each, length))
+        evidence = tuple(each for each in objects_of(change.get("evidence")) if _inside(each, length))
         task = str(tasks.get((one.document, one.edge), "relations"))
         edits.append(_Edit(one, task, str(change["type"]), tuple(arguments), evidence, changed_edge(change)))
     return edits
@@ -300,10 +296,6 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Ro
         connection.execute(f"INSERT INTO {table} SELECT * FROM folded_rows")  # noqa: S608 - a constant
     finally:
         connection.unregister("folded_rows")
-
-
-def _objects(value: object) -> list[Mapping[str, object]]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _inside(evidence: Mapping[str, object], length: int) -> bool:

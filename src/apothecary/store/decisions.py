@@ -18,10 +18,20 @@ from pathlib import Path
 from typing import Literal, TypeGuard, get_args
 
 from apothecary.errors import FormatError, RunError, UsageError
-from apothecary.store.keys import key_of
+from apothecary.store.keys import edge_key, key_of
 from apothecary.store.opening import store_path
 
-__all__ = ["Action", "Decision", "DecisionLog", "Verdict", "decisions_path", "is_action", "now"]
+__all__ = [
+    "Action",
+    "Decision",
+    "DecisionLog",
+    "Verdict",
+    "changed_edge",
+    "decisions_path",
+    "is_action",
+    "now",
+    "objects_of",
+]
 
 Verdict = Literal["accept", "reject", "edit"]
 Action = Literal["accept", "reject", "edit", "undo"]
@@ -91,6 +101,17 @@ def decisions_path(store: Path) -> Path:
 def is_action(text: str) -> TypeGuard[Action]:
     """Whether it is one of the words that the log takes."""
     return text in get_args(Action)
+
+
+def changed_edge(change: Mapping[str, object]) -> str:
+    """The edge that an edit makes."""
+    pairs = [(str(each["role"]), str(each["concept"])) for each in objects_of(change.get("arguments"))]
+    return edge_key(str(change.get("type", "")), pairs)
+
+
+def objects_of(value: object) -> list[Mapping[str, object]]:
+    """The objects of a list in an edit."""
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def now() -> str:

@@ -101,6 +101,8 @@ def _move(connection: duckdb.DuckDBPyConnection) -> None:
         " WHERE arguments.relation = m.relation AND arguments.position = m.position"
     )
     connection.execute(_REKEYED)
+    for query in _MOVES.split(";"):
+        connection.execute(query)
     for column in ("relations.edge", "r.edge"):
         connection.execute(
             f"INSERT INTO touched SELECT DISTINCT {column} FROM rekeyed r JOIN relations USING (relation)"  # noqa: S608
@@ -146,7 +148,7 @@ LEFT JOIN best b ON o.kind || ':' || b.key = o.own AND b.kind = o.kind
 """
 _MOVED = """
 CREATE OR REPLACE TEMP TABLE moved AS
-SELECT u.document, u.run, u.relation, u.position, t.target
+SELECT u.document, u.run, u.relation, u.position, t.before, t.target
 FROM unlinked u JOIN targets t USING (own)
 WHERE t.target <> t.before
 """
@@ -157,6 +159,14 @@ FROM relations JOIN arguments USING (relation)
 WHERE relation IN (SELECT relation FROM moved)
 GROUP BY relation, type
 """  # noqa: S608 - a constant
+# Reviewers' decisions will follow.
+_MOVES = """
+INSERT INTO concept_moves SELECT DISTINCT
+    (SELECT 1 + coalesce(max(step), 0) FROM concept_moves), document, before, target FROM moved;
+INSERT INTO edge_moves SELECT DISTINCT
+    (SELECT max(step) FROM concept_moves), document, relations.edge, r.edge
+FROM rekeyed r JOIN relations USING (relation) WHERE relations.edge <> r.edge
+"""
 _KEYED = f"""
 CREATE OR REPLACE TEMP TABLE keyed AS
 SELECT relation, {EDGE_KEY.format(type="type", arguments=ARGUMENTS)} AS edge

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MIGRATIONS", "VERSION", "opened", "store_path"]
 
-VERSION = 1
-MIGRATIONS: dict[int, str] = {}
+VERSION = 2
+_MOVES = "(step INTEGER NOT NULL, document TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL)"
+MIGRATIONS = {1: f"CREATE TABLE edge_moves {_MOVES}; CREATE TABLE concept_moves {_MOVES}"}
 """SQL that makes version ``n + 1`` of version ``n``."""
 FILE_NAME = "kb.duckdb"
 HINT = "build it anew from its runs: apothecary store build RUN... -o OTHER"

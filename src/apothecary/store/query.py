@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from apothecary import markup
+from apothecary import ADVICE, markup
 from apothecary.errors import UsageError
 from apothecary.store.edge_rows import EdgeRow
 from apothecary.store.query_conditions import Limit, conditions_of
@@ -148,7 +148,6 @@ class Found:
         printer.text("\n".join((f"{self.total:,} edges fit. {ADVICE}", *rows)))
 
 
-ADVICE = "A research tool, not medical advice."
 _SHOWN = ("belief", "type", "arguments", "documents", "conditions", "evidence")
 
 

@@ -1,4 +1,4 @@
--- The knowledge base, version 1. Two halves: what was read (documents, runs and what each run found in each
+-- The knowledge base, version 2. Two halves: what was read (documents, runs and what each run found in each
 -- document), and what is made of it (concepts across documents, edges, belief). The second half can always be
 -- computed again from the first and from the decisions of reviewers.
 
@@ -200,6 +200,22 @@ CREATE TABLE links (
     tried BOOLEAN NOT NULL,             -- the vocabulary has names of this kind
     found TEXT,
     concept TEXT NOT NULL
+);
+
+-- What another linking has moved in a document since decisions were last brought in; they follow it
+-- (`following.py`), and these rows are gone.
+CREATE TABLE edge_moves (
+    step INTEGER NOT NULL,              -- moves of later steps begin where earlier ones ended
+    document TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL
+);
+
+CREATE TABLE concept_moves (
+    step INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL
 );
 
 CREATE INDEX relations_of_document ON relations (document);
