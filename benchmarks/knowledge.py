@@ -14,7 +14,9 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from benchmarks.knowledge_data import RELATIONS_A_DOCUMENT, write_run
@@ -23,6 +25,8 @@ from apothecary import __version__
 from apothecary.engines.cores import free_cores
 from apothecary.store.build import BuildOptions, build
 from apothecary.store.opening import opened
+from apothecary.store.query import Question, ask
+from apothecary.store.search import index_path
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).with_name("knowledge.template.md")
@@ -39,6 +43,12 @@ SENTENCES_OF_AN_EDGE = """
 SELECT relations.document, "start", "end", quote, source, confidence
 FROM relations JOIN evidence USING (relation) JOIN runs USING (run) WHERE edge = ? LIMIT 20
 """
+PAIRS = """
+SELECT d.name, s.name FROM edge_arguments a JOIN concepts d ON d.concept = a.concept AND d.kind = 'drug'
+JOIN edge_arguments b USING (edge) JOIN concepts s ON s.concept = b.concept AND s.kind = 'disease'
+ORDER BY random() LIMIT ?
+"""
+"""Drugs and diseases that are in an edge together."""
 Figures = dict[str, float]
 
 
@@ -64,8 +74,16 @@ def measured(run: Path, store: Path) -> Figures:
 
 
 def asked(store: Path) -> Figures:
-    """Milliseconds to the edges of a drug and to the sentences of an edge, in plain SQL: median of many."""
-    found: dict[str, list[float]] = {"drug": [], "edge": []}
+    """Milliseconds to answers, each the median of many: two in plain SQL, two as `store query` asks; and
+    seconds of the first question by words, which makes their index."""
+    found: dict[str, list[float]] = {"drug": [], "edge": [], "pair": [], "words": []}
+
+    def timed(name: str, work: Callable[[], object]) -> float:
+        begin = time.perf_counter()
+        work()
+        found.setdefault(name, []).append(1000 * (time.perf_counter() - begin))
+        return found[name][-1]
+
     with opened(store) as connection:
         connection.execute("SELECT setseed(0.5)")
         rows = connection.execute(
@@ -76,10 +94,14 @@ def asked(store: Path) -> Figures:
                 ("drug", EDGES_OF_A_DRUG, concept),
                 ("edge", SENTENCES_OF_AN_EDGE, edge),
             ):
-                begin = time.perf_counter()
-                connection.execute(query, [value]).fetchall()
-                found[name].append(1000 * (time.perf_counter() - begin))
-    return {f"{name}_ms": statistics.median(times) for name, times in found.items()}
+                timed(name, connection.execute(query, [value]).fetchall)
+        index_path(store).unlink(missing_ok=True)
+        first = timed("first", partial(ask, connection, Question(text="given")))
+        for drug, disease in connection.execute(PAIRS, [ASKED]).fetchall():
+            timed("pair", partial(ask, connection, Question(drugs=(drug,), diseases=(disease,))))
+            timed("words", partial(ask, connection, Question(text=drug)))
+    del found["first"]
+    return {f"{name}_ms": statistics.median(times) for name, times in found.items()} | {"index": first / 1000}
 
 
 # In the process that asks.
@@ -122,7 +144,8 @@ def page(sizes: dict[str, dict[str, Figures]], seed: int) -> str:
         )
         later_rows.append(
             f"| {int(size):,} | {again['seconds']:.1f} | {added['seconds']:.1f} | {query['drug_ms']:.1f}"
-            f" | {query['edge_ms']:.1f} |"
+            f" | {query['edge_ms']:.1f} | {query['pair_ms']:.0f} | {query['words_ms']:.0f}"
+            f" | {query['index']:.1f} |"
         )
     return TEMPLATE.read_text().format(
         version=__version__,

@@ -15,7 +15,7 @@ LEVELS = [
     {"formats", "corpora", "vocab", "align", "metrics", "networks", "engines", "adapters"},
     {"tasks"},
     {"runs", "training", "store"},
-    {"api", "knowledge", "review", "service", "scale"},
+    {"api", "instruct", "knowledge", "review", "service", "scale"},
     {"cli"},
     {"__main__"},
 ]

@@ -26,7 +26,6 @@ app = typer.Typer(
 
 LONGEST = 40
 """Characters of a value that are shown."""
-HELD_OUT = "held_out.tsv"
 
 
 @app.command("catalogue")
@@ -46,7 +45,7 @@ def catalogue(
 ) -> None:
     """Search the data sets: what they are for, their licence, where they are, what converts them."""
     from apothecary.cli.tables import print_table
-    from apothecary.corpora.instruct_catalogue import search
+    from apothecary.instruct import catalogue as search
 
     if mixture:
         _show_mixture(task, language, as_json=as_json)
@@ -85,7 +84,7 @@ def build(
         Path | None,
         typer.Option(
             "--held-out",
-            help=f"Documents to leave out: set, id [default: {HELD_OUT} of the folder of copies].",
+            help="Documents to leave out: set, id [default: held_out.tsv of the folder of copies].",
             metavar="FILE",
         ),
     ] = None,
@@ -96,16 +95,10 @@ def build(
     Nothing is downloaded. A record that is no example costs itself only, and a set that cannot be read does
     not stop the others: the exit code is 1 then.
     """
-    from apothecary.corpora.held_out import HeldOut
-    from apothecary.corpora.instruct_build import build as make
-    from apothecary.corpora.instruct_sets import named_sets
+    from apothecary import instruct
 
-    sets = named_sets(names)
-    agreed = set(accept_licence or ())
-    accepted = {each.name for each in sets if agreed.intersection((each.name, *each.folders))}
-    listed = held_out or (data / HELD_OUT if (data / HELD_OUT).is_file() else None)
-    lists = HeldOut.read(listed) if listed else HeldOut.none()
-    built = make(sets, data, out, accepted=accepted, held_out=lists)
+    listed = held_out or instruct.held_out_of(data)
+    built = instruct.build(names, data, out, accepted=accept_licence or (), held_out=listed)
     if as_json:
         print(json.dumps(built.figures(), indent=2, ensure_ascii=False))
     else:

@@ -102,13 +102,12 @@ def evaluate(
     All are asked in the same words. The same command goes on where it was stopped. A reply that cannot be
     read is a result; the exit code is 1 only where a question has no reply.
     """
+    from apothecary import instruct
     from apothecary.cli.progress import reporting
     from apothecary.engines.budget import Budget
-    from apothecary.runs import evaluation
-    from apothecary.runs.opening import ExtractOptions
 
     provider = _provider(engine, predictions, baseline)
-    running = ExtractOptions(
+    running = instruct.ExtractOptions(
         fresh=fresh,
         encoding=encoding,
         seed=seed or 0,
@@ -117,9 +116,11 @@ def evaluate(
         cache="" if no_cache else None,
         budget=Budget(max_calls, max_tokens, max_seconds),
     )
-    options = evaluation.SuiteOptions(data, items, shots, seed, held_out, against)
+    options = instruct.SuiteOptions(data, items, shots, seed, held_out, against)
     with reporting(None, show=not as_json) as on_progress:
-        done = evaluation.evaluate(suite, provider, out, options, running, on_progress)
+        done = instruct.evaluate(
+            provider, suite, out=out, options=options, running=running, on_progress=on_progress
+        )
     _tell(done, as_json=as_json)
     return EXIT_CODES[done.status]
 

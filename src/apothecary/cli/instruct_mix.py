@@ -38,11 +38,9 @@ def mix(
     counts.json, left_out.jsonl (what is the same as something that models are judged by, or given twice) and
     errors.jsonl. The exit code is 1 where there are bad rows.
     """
-    from apothecary.training.mixture import mix as make
-    from apothecary.training.mixture_settings import read_mixture_settings
+    from apothecary import instruct
 
-    settings = read_mixture_settings(config)
-    mixed = make(settings, data or config.parent, out, lambda line: print(line, file=sys.stderr, flush=True))
+    mixed = instruct.mix(config, out, data=data, say=lambda line: print(line, file=sys.stderr, flush=True))
     if as_json:
         print(json.dumps(mixed.figures(), indent=2, ensure_ascii=False))
     else:

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from apothecary.api import Trained
 
-__all__ = ["Data", "Out", "Resume", "Threads", "Tuning", "say", "tell", "train_sft"]
+__all__ = ["Data", "Out", "Resume", "Threads", "Tuning", "first_process", "say", "tell", "train_sft"]
 
 Tuning = Annotated[
     Path, typer.Option("--config", help="What to tune, on what.", metavar="FILE.toml", exists=True)
@@ -39,20 +39,20 @@ def train_sft(
     tell(api.train_sft(config, api.TuneOptions(data, out, resume, threads), say))
 
 
-def _first() -> bool:
+def first_process() -> bool:
     """Whether this is the first of the processes that train together."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def say(line: str) -> None:
     """Tell how it goes on standard error."""
-    if _first():
+    if first_process():
         print(line, file=sys.stderr, flush=True)
 
 
 def tell(trained: Trained) -> None:
     """Say what came out and how to use it."""
-    if not _first():
+    if not first_process():
         return
     tuned = trained.tuned
     how = "the best by the development figure" if tuned.judged else "the last: no [dev] says which is best"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
-from apothecary.cli.train_sft import Data, Out, Resume, Threads, Tuning, say
-from apothecary.errors import UsageError
+from apothecary.cli.train_sft import Data, Out, Resume, Threads, Tuning, first_process, say
 
 __all__ = ["train_stages"]
-
-NEEDED = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
 
 
 def train_stages(
@@ -20,20 +16,13 @@ def train_stages(
 
     Stages that are finished are not repeated with --resume.
     """
-    from apothecary.training.stage_settings import read_stages_settings
-
-    settings = read_stages_settings(config)
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f"{', '.join(missing)} not installed", hint="pip install 'apothecary[train]'")
+    from apothecary import instruct
     from apothecary.cli.tables import print_table
-    from apothecary.engines.cores import free_cores
-    from apothecary.training.stages import train_stages as train
-    from apothecary.training.tuning import torch_threads
 
-    torch_threads(threads or free_cores())
+    done = instruct.train_stages(config, instruct.TuneOptions(data, out, resume, threads), say)
+    if not first_process():
+        return
     target = out or Path("models") / config.stem
-    done = train(settings, data or config.parent, target, say, resume=resume)
     rows = [["training", "conversations", "too long", "steps"]]
     rows += [[f.name, f"{f.conversations:,}", f"{f.left_out:,}", f"{f.steps:,}"] for f in done]
     print_table(rows, title=f"{target}: the last step of each is kept")
