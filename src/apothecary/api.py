@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from apothecary.corpora import annotation
@@ -37,6 +34,7 @@ from apothecary.runs.visit_asking import AskOptions, fit_questions
 from apothecary.tasks import catalog
 from apothecary.tasks.flow import ScoreOptions
 from apothecary.training.adapter_form import AdapterForm
+from apothecary.training.loading import training_part
 from apothecary.training.lora_settings import TuneSettings, read_grpo_settings, read_sft_settings
 from apothecary.training.recommender import train_recommender
 from apothecary.training.stepwise_recommender import train_stepwise
@@ -77,7 +75,6 @@ __all__ = [
 
 COUNTED_BYTES = 50 << 20
 Paths = str | Path | Sequence[str | Path]
-TUNING = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
 TRL = ("trl", "datasets")
 
 
@@ -283,7 +280,7 @@ def train_sft(
     ``train``. Raises ApothecaryError.
     """
     settings = read_sft_settings(Path(config))
-    module = _training("soft_sft" if settings.soft else "sft")
+    module = training_part("soft_sft" if settings.soft else "sft")
     return _tune(Path(config), settings, module.train_sft, options or TuneOptions(), say)
 
 
@@ -295,9 +292,9 @@ def train_grpo(
     """Tune a language model by rewards of its own answers; else as `train_sft`."""
     settings = read_grpo_settings(Path(config))
     if settings.backend == "trl":
-        train: Callable[..., Tuned] = _training("grpo_trl", TRL).train_with_trl
+        train: Callable[..., Tuned] = training_part("grpo_trl", TRL).train_with_trl
     else:
-        train = _training("grpo").train_grpo
+        train = training_part("grpo").train_grpo
     return _tune(Path(config), settings, train, options or TuneOptions(), say)
 
 
@@ -310,17 +307,17 @@ def _tune(
 ) -> Trained:
     folder, out = Path(options.data or config.parent), Path(options.out or Path("models") / config.stem)
     judge = _judge(settings, folder, out)
-    _training("tuning").torch_threads(options.threads or free_cores())
+    training_part("tuning").torch_threads(options.threads or free_cores())
     tuned = train(settings, folder, out, say, judge=judge, resume=options.resume)
     adapter = tuned.gguf or tuned.adapter
-    return Trained(tuned, _training("gguf_lora").engine_with(settings.model, adapter))
+    return Trained(tuned, training_part("gguf_lora").engine_with(settings.model, adapter))
 
 
 def _judge(settings: TuneSettings, folder: Path, out: Path) -> Callable[[Path], float] | None:
     dev = settings.dev
     if dev is None:
         return None
-    if dev.engine == "llamacpp" and _training("base_model").gguf_of(settings.model) is None:
+    if dev.engine == "llamacpp" and training_part("base_model").gguf_of(settings.model) is None:
         problem = "the engine llamacpp needs a model that is a GGUF"
         raise UsageError(problem, where="dev", hint='engine = "hf"')
     part = Development(dev.task, folder / dev.file, dev.metric, dev.settings)
@@ -330,7 +327,7 @@ def _judge(settings: TuneSettings, folder: Path, out: Path) -> Callable[[Path], 
         if dev.engine == "llamacpp":
             engine = export_adapter(checkpoint, checkpoint / "adapter.gguf", model=settings.model)
         else:
-            engine = _training("gguf_lora").engine_with(settings.model, checkpoint)
+            engine = training_part("gguf_lora").engine_with(settings.model, checkpoint)
         return part.figure(engine, out / "development" / checkpoint.name)
 
     return judge
@@ -342,7 +339,7 @@ def merge_adapter(adapter: str | Path, out: str | Path, *, model: str | None = N
     `model` is the one that the adapter was learnt for, unless it is given. A role-conditioned adapter keeps
     its roles as tables beside the model. Raises ApothecaryError.
     """
-    written: str = _training("adapter_export").merge_adapter(Path(adapter), Path(out), model)
+    written: str = training_part("adapter_export").merge_adapter(Path(adapter), Path(out), model)
     return written
 
 
@@ -358,21 +355,10 @@ def export_adapter(
     A file .gguf is for llama.cpp, any other name that of a new folder in the layout of PEFT. `model` as in
     `merge_adapter`. Raises ApothecaryError.
     """
-    written: str = _training("adapter_export").export_adapter(
+    written: str = training_part("adapter_export").export_adapter(
         Path(adapter), Path(out), model, form or AdapterForm()
     )
     return written
-
-
-def _training(name: str, more: Sequence[str] = ()) -> ModuleType:
-    """A module of the training part, found by its name as tasks are: it needs libraries that are optional.
-
-    Raises UsageError that names what is missing and how to get it.
-    """
-    missing = [each for each in (*TUNING, *more) if importlib.util.find_spec(each) is None]
-    if missing:
-        raise UsageError(f"{', '.join(missing)} not installed", hint="pip install 'apothecary[train]'")
-    return import_module(f"apothecary.training.{name}")
 
 
 def count(inputs: Paths, options: ExtractOptions) -> int | None:

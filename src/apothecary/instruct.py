@@ -11,7 +11,6 @@ Each does what the command of its name does; all raise ApothecaryError.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +22,12 @@ from apothecary.corpora.instruct_catalogue import Entry
 from apothecary.corpora.instruct_catalogue import search as search_catalogue
 from apothecary.corpora.instruct_sets import named_sets
 from apothecary.engines.cores import free_cores
-from apothecary.errors import UsageError
 from apothecary.runs.evaluation import Evaluation, Provider, SuiteOptions
 from apothecary.runs.evaluation import evaluate as evaluate_suite
 from apothecary.runs.keeping import Progress
 from apothecary.runs.opening import ExtractOptions
 from apothecary.runs.tuning import TuneOptions
+from apothecary.training.loading import training_part
 from apothecary.training.mixture import mix as mix_sets
 from apothecary.training.mixture_counts import Mixed
 from apothecary.training.mixture_settings import read_mixture_settings
@@ -51,7 +50,6 @@ __all__ = [
 ]
 
 HELD_OUT = "held_out.tsv"
-NEEDED = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
 Say = Callable[[str], None]
 
 
@@ -109,15 +107,11 @@ def train_stages(
     """Tune a language model in stages, and the controls beside them. Needs the extra ``train``."""
     config, options = Path(config), options or TuneOptions()
     settings = read_stages_settings(config)
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f"{', '.join(missing)} not installed", hint="pip install 'apothecary[train]'")
-    from apothecary.training.stages import train_stages as train
-    from apothecary.training.tuning import torch_threads
-
-    torch_threads(options.threads or free_cores())
+    train = training_part("stages").train_stages
+    training_part("tuning").torch_threads(options.threads or free_cores())
     folder, out = Path(options.data or config.parent), Path(options.out or Path("models") / config.stem)
-    return train(settings, folder, out, say, resume=options.resume)
+    done: list[Finished] = train(settings, folder, out, say, resume=options.resume)
+    return done
 
 
 def evaluate(

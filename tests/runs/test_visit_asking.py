@@ -98,8 +98,11 @@ def test_a_run_with_an_engine_elsewhere_is_refused_before_anything_is_sent(
 
 def test_scores_and_edits_of_an_engine_make_lists_with_reasons(work: Path, tmp_path: Path) -> None:
     found = asked(work, tmp_path / "run")
-    assert (found.status, found.visits) == ("complete", 6)
+    assert (found.status, found.visits, found.failed) == ("incomplete", 6, 0)
     assert found.remarks == {"line that made no edit": 6, "question without an answer": 6}
+    errors = [json.loads(line) for line in (tmp_path / "run" / "errors.jsonl").read_text().splitlines()]
+    assert [each["id"] for each in errors] == [row["id"] for row in rows(tmp_path / "run")]
+    assert {each["kind"] for each in errors} == {"Unanswered"}
     for row in rows(tmp_path / "run"):
         assert {"action": "add", "drug": "heparin"} in row["edits"]
         assert row["refused"] == 1
@@ -150,8 +153,9 @@ def test_a_spent_budget_keeps_what_is_done_and_the_run_goes_on(work: Path, tmp_p
     little = AskOptions(engine=ExtractOptions(cache="", budget=Budget(calls=20)))
     stopped = asked(work, tmp_path / "run", how=little)
     assert (stopped.status, stopped.visits) == ("stopped by budget", 2)
-    assert asked(work, tmp_path / "run").status == "complete"
+    assert asked(work, tmp_path / "run").status == "incomplete"
     assert len(rows(tmp_path / "run")) == 6
+    assert len((tmp_path / "run" / "errors.jsonl").read_text().splitlines()) == 6
 
 
 def test_a_frontier_takes_an_engine(work: Path, tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def _process(
         for found in opened.lister.recommend(missing) if missing else ():
             record = {**found.record, "remarks": list(found.remarks)} if found.remarks else found.record
             totals.add(record)
-            folder.write(Result(str(record["id"]), record))
+            folder.write(Result(str(record["id"]), record, found.problems))
         folder.ledger.add(opened.spent())
         now = time.monotonic()
         folder.ledger.wall_seconds = before + now - started

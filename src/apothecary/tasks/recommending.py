@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from apothecary.errors import UsageError
 from apothecary.networks.list_editor import ListEditor
 from apothecary.networks.visit_scorers import DrugScorer, Rows
+from apothecary.tasks.flow import Problem
 from apothecary.visits import Visit
 from apothecary.vocab.drug_names import DrugNames
 from apothecary.vocab.interactions import InteractionTable
@@ -178,10 +179,12 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Recommended:
-    """The list for one visit: `record` is its row of predictions, `remarks` name what is to be counted."""
+    """The list for one visit: `record` is its row of predictions, `remarks` name what is to be counted, and
+    `problems` are questions that went wrong: the list stands without their answers."""
 
     record: Mapping[str, object]
     remarks: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from apothecary.errors import DataError
 from apothecary.metrics.calibration import platt
 from apothecary.networks.visit_scorers import DrugScorer, log_odds, logistic
+from apothecary.tasks.flow import Problem
 from apothecary.tasks.list_asking import Asked, Asking, Drive
 from apothecary.tasks.medication import list_prompts, questions
 from apothecary.tasks.medication.ask_settings import AskSettings
@@ -158,8 +159,11 @@ class _Told:
 
     def _told(self, visit: str, found: Recommended) -> Recommended:
         refused, unanswered = self.tally.refused.pop(visit, 0), self.tally.unanswered.pop(visit, 0)
-        remarks = [*found.remarks, *[REFUSED] * refused, *[UNANSWERED] * unanswered]
-        return replace(found, record={**found.record, "refused": refused}, remarks=tuple(remarks))
+        remarks = (*found.remarks, *[REFUSED] * refused, *[UNANSWERED] * unanswered)
+        record = {**found.record, "refused": refused}
+        told = f"{unanswered:,} questions have no answer: the list stands without them"
+        problems = (Problem("medication", visit, "Unanswered", told),) if unanswered else ()
+        return replace(found, record=record, remarks=remarks, problems=problems)
 
 
 def _asked(settings: Mapping[str, object]) -> tuple[str, ...]:
