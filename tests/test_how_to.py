@@ -97,6 +97,7 @@ def files_of(name: str, folder: Path) -> None:
             (folder / block["path"]).write_text(block["body"])
 
 
+@pytest.mark.slow
 def test_following_the_page_on_visits_works(tmp_path: Path) -> None:
     files_of("import-visits", tmp_path)
     checks = checks_of("import-visits")
@@ -168,6 +169,7 @@ def test_the_python_of_a_page_names_what_there_is(page: str, rows: int, tmp_path
         assert (tmp_path / "runs/python/summary.json").exists()
 
 
+@pytest.mark.slow
 def test_the_data_of_the_page_on_adapters_are_made(tmp_path: Path) -> None:
     (tmp_path / "drugcomb").mkdir()
     write_rows(tmp_path / "drugcomb" / "train.jsonl")

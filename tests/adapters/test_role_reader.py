@@ -87,6 +87,7 @@ def test_a_folder_that_holds_nothing_of_the_kind_is_refused(base: Path, tmp_path
         RoleAdapters(ROLES).merged(base, LlamaForCausalLM.from_pretrained(base).dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_run_asks_with_roles_as_the_adapter_says(base: Path, tmp_path: Path) -> None:
     pytest.importorskip("llguidance", reason="the extra 'train' is not installed")

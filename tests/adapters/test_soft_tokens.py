@@ -190,6 +190,7 @@ def learning(folder: Path) -> SftSettings:
     )
 
 
+@pytest.mark.slow
 def test_what_only_soft_tokens_tell_is_learnt_saved_and_read_again(
     folder: Path, learning: SftSettings, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def test_it_prunes_and_says_so(work: Path, capsys: pytest.CaptureFixture[str]) -
     assert "<svg" in (work / "out/report.html").read_text()
 
 
+@pytest.mark.slow
 def test_programs_get_the_record(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("--json") == 0
     out, err = capsys.readouterr()

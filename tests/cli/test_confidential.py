@@ -239,6 +239,7 @@ def test_debug_alone_shows_a_traceback(work: Path) -> None:
     assert KEY not in shown
 
 
+@pytest.mark.slow
 def test_debug_says_that_it_may_quote_the_texts(work: Path) -> None:
     assert "may quote your texts" in debugged("--debug", "extract", "none.txt", "--task", "mentions")
 

@@ -46,6 +46,7 @@ def test_mimic3_demo_has_122_visits_and_107_with_procedures(tmp_path: Path) -> N
     assert balanced(audit)
 
 
+@pytest.mark.slow
 def test_mimic4_demo_in_meds(tmp_path: Path) -> None:
     """Elsewhere 250 admissions are called usable; by what rule one more is left out is not said."""
     audit = imported(tmp_path, "meds")

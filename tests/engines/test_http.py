@@ -282,6 +282,7 @@ def test_a_schema_that_cannot_be_held_fails_alone(engine: Http, schema: str) -> 
 # Servers that go and come.
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_ends_the_run_after_a_while(capfd: pytest.CaptureFixture[str]) -> None:
     with running() as server, opened(server) as engine:
         assert isinstance(ask(engine, "x"), Reply)
@@ -306,6 +307,7 @@ def test_a_server_that_comes_back_is_used_on() -> None:
         assert timeless(found) == wanted
 
 
+@pytest.mark.slow
 def test_patience_with_a_server_begins_when_it_is_missed() -> None:
     with running() as server, opened(server, patience=replace(QUICK, gone_after=0.5)) as engine:
         assert isinstance(ask(engine, "x"), Reply)

@@ -193,6 +193,7 @@ def caught_by(spec: str, patience: Patience) -> EngineError:
     return caught.value
 
 
+@pytest.mark.slow
 def test_a_drip_is_not_waited_for() -> None:
     with running("--faults", "1", "--kinds", "drip") as server:
         start = time.monotonic()

@@ -80,6 +80,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_file_is_joined_from_the_pieces_of_two_wheels(wheels: Path) -> None:
     write_wheel(wheels, "part_a", {"part_a/one.bin": DATA[:700_000]})
     write_wheel(wheels, "part_b", {"part_b/two.bin": DATA[700_000:]})

@@ -57,6 +57,7 @@ def test_writing_and_reading_are_inverses(sourced: Sourced) -> None:
     assert from_record(json.loads(dumps(sourced)), where="f:1") == sourced
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(documents().filter(lambda document: document.text.strip() != ""))
 def test_documents_come_back(document: Document) -> None:

@@ -78,6 +78,7 @@ def test_any_file_under_any_name_is_documents_or_one_error(
         check([error], documents=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["records", "bioc_json", "drugcomb", "manifest", "model", "ledger"])
 def test_a_field_of_the_wrong_type_is_one_error(name: str, tmp_path: Path) -> None:
     json_reader = reader(name)

@@ -143,6 +143,7 @@ def test_credits_can_be_resampled_over_documents() -> None:
     assert interval.low < interval.value < interval.high
 
 
+@pytest.mark.slow
 def test_time_is_linear_in_documents() -> None:
     gold: Sets = {str(n): [(frozenset({0, 1}), "POS")] for n in range(20_000)}
     started = time.process_time()

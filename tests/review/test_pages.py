@@ -139,6 +139,7 @@ def test_decisions_go_into_the_base_by_the_button(visitor: Visitor) -> None:
         assert connection.execute("SELECT verdict FROM decisions").fetchall() == [("accept",)]
 
 
+@pytest.mark.slow
 def test_decisions_go_into_the_base_when_the_server_ends(tmp_path: Path) -> None:
     visitor = Visitor(desk_of(tmp_path, [sample()]))
     with visitor.client:
@@ -242,6 +243,7 @@ def test_hostile_texts_are_shown_and_do_nothing(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_blind_review_hides_others_until_one_has_decided(tmp_path: Path) -> None:
     desk = desk_of(tmp_path, [sample()], blind=True)
     ann, bob = Visitor(desk), Visitor(desk, reviewer="bob")
@@ -253,6 +255,7 @@ def test_blind_review_hides_others_until_one_has_decided(tmp_path: Path) -> None
     assert "annotated by ann" in bob.get(here)
 
 
+@pytest.mark.slow
 def test_a_base_that_is_being_written_is_told_and_nothing_is_lost(visitor: Visitor, tmp_path: Path) -> None:
     script = (
         "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)"

@@ -225,6 +225,7 @@ def in_a_process(rows: Path, log: Path, last: int) -> int:
     return subprocess.run([sys.executable, "-c", KILLED, *arguments], timeout=120).returncode
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")
 def test_a_killed_run_goes_on_and_asks_nothing_twice(rows: Path) -> None:
     log = rows.parent / "log"

@@ -92,6 +92,7 @@ def test_belief_is_the_formula_in_any_order(tmp_path: Path) -> None:
         assert float(str(value)) == pytest.approx(by_hand, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_documents_and_sources_raise_belief_and_one_source_never_makes_it_certain(tmp_path: Path) -> None:
     said = [[[0.5]], [[0.5, 0.5]], [[0.5, 0.5], [0.5]], [[1.0] * 40]]
     beliefs = [belief(base(tmp_path / str(place), each)) for place, each in enumerate(said)]
@@ -136,6 +137,7 @@ def test_what_reviewers_say_of_a_document_that_does_not_state_the_edge_counts_fo
     assert believed(store) == before
 
 
+@pytest.mark.slow
 def test_reviews_recover_the_error_rates_of_simulated_sources(tmp_path: Path) -> None:
     """Three sources that err at known rates; reviewers judge 300 statements of each, rightly."""
     rates = {"careful": 0.05, "usual": 0.3, "careless": 0.6}

@@ -74,6 +74,7 @@ def test_a_build_that_is_killed_anywhere_goes_on_to_the_same_base(tmp_path: Path
     assert killed >= 5
 
 
+@pytest.mark.slow
 def test_a_run_that_breaks_off_leaves_the_base_as_it_was(tmp_path: Path) -> None:
     one, two, _ = runs_of(tmp_path)
     store = tmp_path / "kb.duckdb"

@@ -70,6 +70,7 @@ def test_a_larger_total_holds_the_smaller_and_another_seed_draws_others(tmp_path
     assert set(drawn[10, 1]) != set(drawn[10, 2])
 
 
+@pytest.mark.slow
 def test_expansion_asks_a_share_again_in_other_words(tmp_path: Path) -> None:
     write(tmp_path / "d.jsonl", map(labelled, range(400)))
     found = mixed(tmp_path, {"set": [{"file": "d.jsonl", "expand": 1.3}]})

@@ -141,6 +141,7 @@ def same(one: ListEditor, two: ListEditor) -> bool:
     return all((one.weights[name] == value).all() for name, value in two.weights.items())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert same(trained(tmp_path / "a").editor, trained(tmp_path / "b").editor)
     other = replace(QUICK, seed=1)

@@ -68,6 +68,7 @@ def test_merging_is_making_of_all_entries(one: list[Entry], other: list[Entry]) 
     assert merge() == Dictionary(())
 
 
+@pytest.mark.slow
 @given(st.lists(documents(), max_size=3))
 def test_any_document_gives_a_dictionary_in_its_final_form(found: list[Document]) -> None:
     dictionary = build_dictionary(found, "tests")

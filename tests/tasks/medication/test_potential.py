@@ -85,6 +85,7 @@ def test_the_names_of_drugs_change_nothing(
         assert here(Lists.of([drugs], SIZE)) == pytest.approx(there(Lists.of([renamed], SIZE)))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(LINKS, DRUGS)
 def test_without_alpha_only_accuracy_counts(links: NDArray[np.float64], drugs: frozenset[int]) -> None:
