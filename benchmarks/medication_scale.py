@@ -44,11 +44,11 @@ folds = 2
 """Two inner parts: with so many visits more tell nothing new."""
 
 
-def measure_scale(work: Path, count: int) -> Results:
-    """Train on `count` invented visits and recommend for as many, by the commands a user gives."""
+def measure_scale(work: Path, count: int, *, new: int | None = None) -> Results:
+    """Train on `count` invented visits and recommend for `new` (as many), by the commands a user gives."""
     work.mkdir(parents=True, exist_ok=True)
-    for name, seed in (("learn.jsonl", SEED), ("new.jsonl", SEED + 1)):
-        write_visits(work / name, count, seed)
+    write_visits(work / "learn.jsonl", count, SEED)
+    write_visits(work / "new.jsonl", new or count, SEED + 1)
     draw = np.random.default_rng(SEED)
     linked = np.argwhere(np.triu(draw.random((DRUGS, DRUGS)) < INTERACTING, 1)).tolist()
     pairs = "".join(f"drug {one:03},drug {other:03}\n" for one, other in linked)

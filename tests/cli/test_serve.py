@@ -51,7 +51,7 @@ def test_a_job_goes_on_after_its_server_was_killed(tmp_path: Path, blow: signal.
         place = client.post("/v1/jobs", json=request).headers["location"]
         followed(client, place, until=3)
         process.send_signal(blow)
-        process.wait(20)
+        process.wait(60)
     log = (tmp_path / "log.txt").read_text()
     assert "POST /v1/jobs 202" in log
     assert "Traceback" not in log

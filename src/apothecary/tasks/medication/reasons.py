@@ -140,6 +140,16 @@ class Teller:
         }
 
     @cached_property
+    def _scores(self) -> list[Reason]:
+        """What the row of each drug says of its score."""
+        return [{"reason": "score", "threshold": self.threshold, "share": share} for share in self.shares]
+
+    @cached_property
+    def _priors(self) -> list[Reason]:
+        """The same of a visit of which nothing is known."""
+        return [{"reason": "prior", "share": share} for share in self.shares]
+
+    @cached_property
     def _linked(self) -> NDArray[np.bool_]:
         linked = np.zeros((len(self.vocabulary), len(self.vocabulary)), dtype=np.bool_)
         for drug, other in self._reasons:
@@ -154,13 +164,20 @@ class Teller:
         edits: dict[int, list[Reason]] = {}
         for number, action in enumerate(path.actions, 1):
             edits.setdefault(action.drug, []).append(self._edit(path, number))
-        met = self._met(final, final)
+        met, helps = self._met(final, final), self._helping(final)
+        scores = self._priors if bare else self._scores
         rows = []
         for drug in final:
-            why = [self._score(drug, bare=bare), *evidence(drug), *edits.get(drug, _KEPT)]
-            helps = [self._helps[drug, other] for other in final if (drug, other) in self._helps]
-            rows.append(self._row(drug, probable, [*why, *met.get(drug, ()), *helps]))
+            why = [scores[drug], *evidence(drug), *edits.get(drug, _KEPT)]
+            rows.append(self._row(drug, probable, [*why, *met.get(drug, ()), *helps.get(drug, ())]))
         return rows
+
+    def _helping(self, final: Sequence[int]) -> dict[int, list[Reason]]:
+        """What is said of pairs of a list that help together."""
+        if not self._helps:
+            return {}
+        pairs = self._helps
+        return {drug: [pairs[drug, other] for other in final if (drug, other) in pairs] for drug in final}
 
     def removed(
         self,
@@ -192,11 +209,6 @@ class Teller:
 
     def _row(self, drug: int, probable: Sequence[float], why: list[Reason]) -> Reason:
         return {"drug": self.vocabulary[drug], "probability": probable[drug], "why": why}
-
-    def _score(self, drug: int, *, bare: bool) -> Reason:
-        if bare:
-            return {"reason": "prior", "share": self.shares[drug]}
-        return {"reason": "score", "threshold": self.threshold, "share": self.shares[drug]}
 
     def _edit(self, path: Path, number: int) -> Reason:
         return {
