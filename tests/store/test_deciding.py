@@ -5,11 +5,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from apothecary.store.build import BuildOptions, build
 from apothecary.store.deciding import fold
 from apothecary.store.decisions import Decision, DecisionLog, Verdict, changed_edge, decisions_path
 from apothecary.store.keys import edge_key
 from apothecary.store.opening import opened
 from tests.review.bases import make_base, sample
+from tests.store.base_runs import run_folder, stating
 
 HEADACHE = edge_key("causes", [("head", "T:Tiamol"), ("tail", "T:headache")])
 ARGUMENTS: list[dict[str, object]] = [
@@ -87,6 +89,35 @@ def test_an_edit_states_another_edge_and_rejects_its_own(base: Path) -> None:
     assert rows(base, "SELECT quote FROM evidence JOIN relations USING (relation) WHERE run = 'review'") == [
         ("Tiamol may cause mild headache in some.",)
     ]
+
+
+def test_conditions_hold_for_what_an_edit_states_and_go_with_it(tmp_path: Path) -> None:
+    pair = stating("1", "A", "B", type="treats", text="A for B at 15 mg/kg.")
+    limited = pair | {"conditions": [{"type": "Dosage", "start": 11, "end": 19, "relation": "r1"}]}
+    store, about = tmp_path / "kb.duckdb", edge_key("treats", [("drug", "drug:a"), ("drug", "drug:b")])
+    build(
+        [run_folder(tmp_path / "run", [limited], task="conditions")], store, BuildOptions(vocabulary="none")
+    )
+    change: dict[str, object] = {
+        "type": "prevents",
+        "arguments": [{"role": "drug", "concept": each} for each in ("drug:a", "drug:b")],
+        "evidence": [],
+    }
+    query = (
+        "SELECT r.type, c.text, d.low, d.unit FROM conditions c JOIN relations r USING (relation)"
+        " JOIN doses d USING (condition) ORDER BY r.type"
+    )
+    with opened(store, write=True) as connection, DecisionLog(decisions_path(store)) as log:
+        log.append(Decision(0, "1", about, "edit", "ann", "", change))
+        fold(connection, log)
+        assert connection.execute(query).fetchall() == [
+            ("prevents", "15 mg/kg", 15.0, "mg"),
+            ("treats", "15 mg/kg", 15.0, "mg"),
+        ]
+        log.append(Decision(0, "1", about, "undo", "ann", ""))
+        fold(connection, log)
+        assert connection.execute(query).fetchall() == [("treats", "15 mg/kg", 15.0, "mg")]
+        assert connection.execute("SELECT count(*) FROM doses").fetchall() == [(1,)]
 
 
 def test_an_edit_of_the_evidence_alone_accepts_its_edge(base: Path) -> None:

@@ -165,11 +165,14 @@ def _edits(connection: duckdb.DuckDBPyConnection, standing: Sequence[Decision]) 
 
 def _replace_review(connection: duckdb.DuckDBPyConnection, edits: Sequence[_Edit], log: DecisionLog) -> None:
     """The runs of review and all that they hold, anew."""
+    connection.execute(
+        f"DELETE FROM doses WHERE condition IN (SELECT condition FROM conditions WHERE {OF_REVIEW})"  # noqa: S608
+    )
     for table in ("evidence", "arguments"):
         connection.execute(
             f"DELETE FROM {table} WHERE relation IN (SELECT relation FROM relations WHERE {OF_REVIEW})"  # noqa: S608
         )
-    for table in ("relations", "mentions", "extractions", "runs"):
+    for table in ("relations", "mentions", "conditions", "extractions", "runs"):
         connection.execute(f"DELETE FROM {table} WHERE {OF_REVIEW}")  # noqa: S608 - constants
     connection.execute("DELETE FROM sources WHERE engines = ?", [ENGINES])
     for task in sorted({edit.task for edit in edits}):
@@ -225,6 +228,32 @@ def _put_run(
     _insert(connection, "relations", relations)
     _insert(connection, "arguments", arguments)
     _insert(connection, "evidence", evidence)
+    _put_conditions(connection, run, edits)
+
+
+def _put_conditions(connection: duckdb.DuckDBPyConnection, run: str, edits: Sequence[_Edit]) -> None:
+    """The conditions and doses that runs tell of what is edited hold for the edge that an edit makes."""
+    own = [(edit.relation, edit.decision.document, edit.decision.edge, edit.edge) for edit in edits]
+    rows = [row[:3] for row in own if row[2] != row[3]]
+    connection.execute("CREATE OR REPLACE TEMP TABLE edited (relation TEXT, document TEXT, edge TEXT)")
+    _insert(connection, "edited", rows)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE kept AS
+        SELECT left(sha256(e.relation || c.condition), 16) AS own, e.relation AS edit, c.*
+        FROM edited e JOIN relations r ON r.document = e.document AND r.edge = e.edge
+        JOIN conditions c ON c.relation = r.relation
+        WHERE NOT starts_with(c.run, '{REVIEW}')
+        QUALIFY 1 = row_number() OVER (
+            PARTITION BY e.relation, c.type, c."start", c."end" ORDER BY c.condition)
+    """)  # noqa: S608 - a constant
+    connection.execute(
+        'INSERT INTO conditions SELECT own, document, ?, edit, type, "start", "end", text, alignment,'
+        " polarity, confidence FROM kept",
+        [run],
+    )
+    connection.execute(
+        "INSERT INTO doses SELECT own, d.* EXCLUDE (condition) FROM kept JOIN doses d USING (condition)"
+    )
 
 
 def _put_mentions(
