@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ pytest.importorskip("accelerate", reason="the train extra is not installed")
 import torch
 from safetensors.torch import load_file
 
-from apothecary.errors import ApothecaryError, DataError, UsageError
-from apothecary.messages import Message
+from apothecary.engines.hf import open_hf
+from apothecary.errors import ApothecaryError, DataError, UsageError, WeightsError
+from apothecary.messages import Decoding, Message, Reply, Request
 from apothecary.training.base_model import load_base
 from apothecary.training.chat_data import Conversation, Template, Tokens
 from apothecary.training.chat_templates import CHAT_TEMPLATES, TemplateName
@@ -222,8 +224,15 @@ def test_a_model_without_a_template_learns_in_a_named_one(settings: SftSettings,
     with pytest.raises(DataError, match="no chat template"):
         train_sft(bare, tmp_path, tmp_path / "bare", quiet)
     train_sft(replace(bare, chat_template="phi3"), tmp_path, tmp_path / "named", quiet)
-    told = (tmp_path / "named" / "adapter" / "chat_template.jinja").read_text()
-    assert told == CHAT_TEMPLATES["phi3"].text
+    adapter = tmp_path / "named" / "adapter"
+    assert (adapter / "chat_template.jinja").read_text() == CHAT_TEMPLATES["phi3"].text
+    with pytest.raises(WeightsError, match="no chat template"):
+        open_hf(str(tmp_path / "model"), name="bare")
+    with closing(open_hf(str(tmp_path / "model"), name="named", adapter=adapter)) as engine:
+        (outcome,) = engine.answer(
+            [Request((Message("user", "a"),), "step", decoding=Decoding(max_new_tokens=1))]
+        )
+    assert isinstance(outcome, Reply)
 
 
 # --- wrong use ------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def open_hf(
     reader = open_reader(options.roles, reads) if reads else None
     asked = read_asked(adapter or folder)
     with warnings.catch_warnings(action="ignore"):
-        tokenizer, model = load(folder, reader if tables else None)
+        tokenizer, model = load(folder, reader if tables else None, adapter)
         if lora is not None:
             model = reader.adapted(model, lora) if reader and conditioned else merged(model, lora)
         if adapter is not None and soft:

@@ -24,6 +24,7 @@ WANTED = "give a folder with config.json, *.safetensors and tokenizer.json"
 NEEDED_TO_RUN = {"attention_mask", "logits_to_keep", "past_key_values", "position_ids"}
 """What the forward pass of a model must take for rows of different lengths to be read side by side."""
 # Everything that can change a reply; a repository may hold the same weights in other forms, too.
+TEMPLATE = "chat_template.jinja"
 _PARTS = (".json", ".jinja", ".model", ".safetensors", ".txt")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -59,10 +60,13 @@ def has_tables(folder: Path) -> bool:
     return (folder / ROLE_TABLES).is_file()
 
 
-def load(folder: Path, reader: RoleReader | None) -> tuple[PreTrainedTokenizerFast, PreTrainedModel]:
+def load(
+    folder: Path, reader: RoleReader | None, adapter: Path | None = None
+) -> tuple[PreTrainedTokenizerFast, PreTrainedModel]:
     """Tokenizer and model, in what it is to compute with; `reader` opens a model that reads roles.
 
-    Raises WeightsError for a folder that does not load, EngineError for a kind of model that cannot be run.
+    The chat template that lies beside an `adapter`, which learnt in it, goes before that of the model. Raises
+    WeightsError for a folder that does not load, EngineError for a kind of model that cannot be run.
     """
     import torch
     from transformers import AutoConfig, AutoTokenizer
@@ -83,8 +87,10 @@ def load(folder: Path, reader: RoleReader | None) -> tuple[PreTrainedTokenizerFa
         raise WeightsError("has a tokenizer with more tokens than the model", where=where)
     if not isinstance(positions, int) or NEEDED_TO_RUN - set(inspect.signature(model.forward).parameters):
         raise EngineError(f"a model of the kind {config.model_type} cannot be run", where=where)
+    if adapter is not None and (adapter / TEMPLATE).is_file():
+        tokenizer.chat_template = (adapter / TEMPLATE).read_text(encoding="utf-8", errors="replace")
     if not tokenizer.chat_template:
-        hint = "take a model that was tuned to follow instructions, or add its chat_template.jinja"
+        hint = f"take a model that was tuned to follow instructions, or add its {TEMPLATE}"
         raise WeightsError("has no chat template", where=where, hint=hint)
     if torch.cuda.is_available():
         torch.nn.Module.cuda(model)
