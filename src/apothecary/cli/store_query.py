@@ -127,7 +127,7 @@ def _tell(found: Found) -> None:
     if not sys.stdout.isatty():
         print(shown)
         for number, edge in enumerate(found.edges, first):
-            _printone_line(number, edge)
+            _print_edge(number, edge)
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -152,7 +152,7 @@ def _tell(found: Found) -> None:
     Console().print(table)
 
 
-def _printone_line(number: int, edge: Edge) -> None:
+def _print_edge(number: int, edge: Edge) -> None:
     print(f"\n{number}  {edge.belief:.2f}  {_names(edge)}")
     width = max(WIDTH, shutil.get_terminal_size().columns)
     for line in (*_facts(edge), *_said(edge)):
