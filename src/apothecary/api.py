@@ -305,7 +305,7 @@ def _tune(
     options: TuneOptions,
     say: Callable[[str], None],
 ) -> Trained:
-    folder, out = Path(options.data or config.parent), Path(options.out or Path("models") / config.stem)
+    folder, out = options.folders(config)
     judge = _judge(settings, folder, out)
     training_part("tuning").torch_threads(options.threads or free_cores())
     tuned = train(settings, folder, out, say, judge=judge, resume=options.resume)

@@ -109,7 +109,7 @@ def train_stages(
     settings = read_stages_settings(config)
     train = training_part("stages").train_stages
     training_part("tuning").torch_threads(options.threads or free_cores())
-    folder, out = Path(options.data or config.parent), Path(options.out or Path("models") / config.stem)
+    folder, out = options.folders(config)
     done: list[Finished] = train(settings, folder, out, say, resume=options.resume)
     return done
 

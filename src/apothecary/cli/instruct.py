@@ -45,7 +45,7 @@ def catalogue(
 ) -> None:
     """Search the data sets: what they are for, their licence, where they are, what converts them."""
     from apothecary.cli.tables import print_table
-    from apothecary.instruct import catalogue as search
+    from apothecary.corpora.instruct_catalogue import search
 
     if mixture:
         _show_mixture(task, language, as_json=as_json)

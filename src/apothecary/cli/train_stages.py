@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from apothecary.cli.train_sft import Data, Out, Resume, Threads, Tuning, first_process, say
 
 __all__ = ["train_stages"]
@@ -19,10 +17,11 @@ def train_stages(
     from apothecary import instruct
     from apothecary.cli.tables import print_table
 
-    done = instruct.train_stages(config, instruct.TuneOptions(data, out, resume, threads), say)
+    options = instruct.TuneOptions(data, out, resume, threads)
+    done = instruct.train_stages(config, options, say)
     if not first_process():
         return
-    target = out or Path("models") / config.stem
+    _, target = options.folders(config)
     rows = [["training", "conversations", "too long", "steps"]]
     rows += [[f.name, f"{f.conversations:,}", f"{f.left_out:,}", f"{f.steps:,}"] for f in done]
     print_table(rows, title=f"{target}: the last step of each is kept")

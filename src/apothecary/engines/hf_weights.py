@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["digest_of", "find_folder", "has_tables", "load"]
+__all__ = ["CHAT_TEMPLATE", "digest_of", "find_folder", "has_tables", "load"]
 
 WANTED = "give a folder with config.json, *.safetensors and tokenizer.json"
 NEEDED_TO_RUN = {"attention_mask", "logits_to_keep", "past_key_values", "position_ids"}
 """What the forward pass of a model must take for rows of different lengths to be read side by side."""
+CHAT_TEMPLATE = "chat_template.jinja"
 # Everything that can change a reply; a repository may hold the same weights in other forms, too.
-TEMPLATE = "chat_template.jinja"
 _PARTS = (".json", ".jinja", ".model", ".safetensors", ".txt")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -87,10 +87,10 @@ def load(
         raise WeightsError("has a tokenizer with more tokens than the model", where=where)
     if not isinstance(positions, int) or NEEDED_TO_RUN - set(inspect.signature(model.forward).parameters):
         raise EngineError(f"a model of the kind {config.model_type} cannot be run", where=where)
-    if adapter is not None and (adapter / TEMPLATE).is_file():
-        tokenizer.chat_template = (adapter / TEMPLATE).read_text(encoding="utf-8", errors="replace")
+    if adapter is not None and (adapter / CHAT_TEMPLATE).is_file():
+        tokenizer.chat_template = (adapter / CHAT_TEMPLATE).read_text(encoding="utf-8", errors="replace")
     if not tokenizer.chat_template:
-        hint = f"take a model that was tuned to follow instructions, or add its {TEMPLATE}"
+        hint = f"take a model that was tuned to follow instructions, or add its {CHAT_TEMPLATE}"
         raise WeightsError("has no chat template", where=where, hint=hint)
     if torch.cuda.is_available():
         torch.nn.Module.cuda(model)

@@ -33,6 +33,10 @@ class TuneOptions:
     resume: bool = False
     threads: int | None = None
 
+    def folders(self, config: Path) -> tuple[Path, Path]:
+        """Of data and of the adapter, for a training that `config` describes."""
+        return Path(self.data or config.parent), Path(self.out or Path("models") / config.stem)
+
 
 @dataclass(frozen=True)
 class Development:

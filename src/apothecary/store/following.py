@@ -31,52 +31,53 @@ def follow(connection: duckdb.DuckDBPyConnection, log: DecisionLog) -> None:
     the second time: what was undone stands no more. A decision that the reviewer has already made about the
     new edge stays. An edit whose concept became several in its document keeps the one that it names.
     """
+    moved = connection.execute("SELECT EXISTS (FROM edge_moves) OR EXISTS (FROM concept_moves)").fetchone()
+    if moved != (True,):
+        return
     standing = list(log.standing())
-    edges, concepts = (_moves(connection, table, standing) for table in ("edge_moves", "concept_moves"))
-    if edges or concepts:
-        taken = {(each.document, each.edge, each.reviewer) for each in standing}
-        stated = _stated(connection, standing)
-        rows: list[Decision] = []
-        left: set[tuple[str, str, str]] = set()
-        changes = {each.number: (each, _changed(each, concepts)) for each in standing if each.change}
-        # What an edit states moves as well, and what others say of it.
-        edges.append(
-            {
-                (each.document, changed_edge(each.change or {})): {changed_edge(change)}
-                for each, change in changes.values()
-            }
+    documents = sorted({each.document for each in standing})
+    edges, concepts = (_moves(connection, table, documents) for table in ("edge_moves", "concept_moves"))
+    taken = {(each.document, each.edge, each.reviewer) for each in standing}
+    stated = _stated(connection, documents)
+    rows: list[Decision] = []
+    left: set[tuple[str, str, str]] = set()
+    changes = {each.number: (each, _changed(each, concepts)) for each in standing if each.change}
+    # What an edit states moves as well, and what others say of it.
+    edges.append(
+        {
+            (each.document, changed_edge(each.change or {})): {changed_edge(change)}
+            for each, change in changes.values()
+        }
+    )
+    for one in standing:
+        _, change = changes.get(one.number, (one, None))
+        places = _ends(one.document, one.edge, edges)
+        if places == {one.edge} and change == one.change:
+            continue
+        if one.edge in places or (one.document, one.edge) in stated:
+            places.add(one.edge)
+        else:
+            left.add((one.document, one.edge, one.reviewer))
+        rows += [
+            replace(one, number=0, edge=place, change=change)
+            for place in sorted(places)
+            if place == one.edge or (one.document, place, one.reviewer) not in taken
+        ]
+    log.extend(rows)
+    # Below a decision may lie earlier ones of the same reviewer.
+    while undone := [each for each in log.standing() if (each.document, each.edge, each.reviewer) in left]:
+        log.extend(
+            replace(each, number=0, verdict="undo", change=None, made="", note=NOTE) for each in undone
         )
-        for one in standing:
-            _, change = changes.get(one.number, (one, None))
-            places = _ends(one.document, one.edge, edges)
-            if places == {one.edge} and change == one.change:
-                continue
-            if one.edge in places or (one.document, one.edge) in stated:
-                places.add(one.edge)
-            else:
-                left.add((one.document, one.edge, one.reviewer))
-            rows += [
-                replace(one, number=0, edge=place, change=change)
-                for place in sorted(places)
-                if place == one.edge or (one.document, place, one.reviewer) not in taken
-            ]
-        log.extend(rows)
-        # Below a decision may lie earlier ones of the same reviewer.
-        while undone := [
-            each for each in log.standing() if (each.document, each.edge, each.reviewer) in left
-        ]:
-            log.extend(
-                replace(each, number=0, verdict="undo", change=None, made="", note=NOTE) for each in undone
-            )
     for table in ("edge_moves", "concept_moves"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
 
 
-def _moves(connection: duckdb.DuckDBPyConnection, table: str, standing: Sequence[Decision]) -> Moves:
+def _moves(connection: duckdb.DuckDBPyConnection, table: str, documents: Sequence[str]) -> Moves:
     rows = connection.execute(
         f'SELECT step, document, before, "after" FROM {table}'  # noqa: S608 - a constant
         " WHERE document IN (SELECT unnest(?)) ORDER BY step",
-        [sorted({each.document for each in standing})],
+        [documents],
     ).fetchall()
     steps: dict[int, dict[tuple[str, str], set[str]]] = {}
     for step, document, before, after in rows:
@@ -102,12 +103,12 @@ def _changed(edit: Decision, moves: Moves) -> Mapping[str, object]:
     return {**change, "arguments": told}
 
 
-def _stated(connection: duckdb.DuckDBPyConnection, standing: Sequence[Decision]) -> set[tuple[str, str]]:
+def _stated(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> set[tuple[str, str]]:
     """The edges that runs, reviewers' own left aside, state now in documents of decisions."""
     return set(
         connection.execute(
             "SELECT DISTINCT document, edge FROM relations WHERE document IN (SELECT unnest(?))"
             " AND NOT starts_with(run, 'review')",
-            [sorted({each.document for each in standing})],
+            [documents],
         ).fetchall()
     )

@@ -19,6 +19,7 @@ from torch import Tensor
 from apothecary.adapters.role_config import RoleLoraConfig, Variant
 from apothecary.adapters.role_files import save_role_adapter
 from apothecary.adapters.role_model import attach
+from apothecary.engines.hf_weights import CHAT_TEMPLATE
 from apothecary.errors import UsageError, WeightsError
 from apothecary.training.adapter_files import PREFIX, AdapterFile, read_adapter, write_adapter
 from apothecary.training.adapter_sums import summed
@@ -204,7 +205,7 @@ class Policy:
             write_adapter(self.adapter(), folder)
         if self._named:
             text = CHAT_TEMPLATES[self._named].text
-            (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
+            (folder / CHAT_TEMPLATE).write_text(text, encoding="utf-8")
 
     def adapter(self) -> AdapterFile:
         """What was learnt, together with the adapter it was learnt on top of."""

@@ -109,6 +109,32 @@ def _said(row: Interaction) -> Reason:
 
 
 @dataclass(frozen=True)
+class _Pairs:
+    """What a drug's row says of each other one that it is linked with. One row stands in many lists."""
+
+    rows: Mapping[tuple[int, int], Reason]
+    size: int
+
+    @cached_property
+    def _linked(self) -> NDArray[np.bool_]:
+        linked = np.zeros((self.size, self.size), dtype=np.bool_)
+        for drug, other in self.rows:
+            linked[drug, other] = True
+        return linked
+
+    def among(self, drugs: Sequence[int], listed: Sequence[int]) -> dict[int, list[Reason]]:
+        """What is said of some drugs with those of a list."""
+        found: dict[int, list[Reason]] = {}
+        if not self.rows or not drugs or not listed:
+            return found
+        rows, columns = np.nonzero(self._linked[np.ix_(drugs, listed)])
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            drug = drugs[row]
+            found.setdefault(drug, []).append(self.rows[drug, listed[column]])
+        return found
+
+
+@dataclass(frozen=True)
 class Teller:
     """Tells the reasons of one vocabulary: `said` of its pairs, `shares` of the training visits.
 
@@ -123,21 +149,21 @@ class Teller:
     beneficial: Said = field(default_factory=dict)
 
     @cached_property
-    def _reasons(self) -> dict[tuple[int, int], Reason]:
-        """What a drug's row says of each other one that it interacts with. One row stands in many lists."""
+    def _reasons(self) -> _Pairs:
         return self._told("interaction", self.said)
 
     @cached_property
-    def _helps(self) -> dict[tuple[int, int], Reason]:
+    def _helps(self) -> _Pairs:
         return self._told("beneficial", self.beneficial)
 
-    def _told(self, reason: str, said_of: Said) -> dict[tuple[int, int], Reason]:
+    def _told(self, reason: str, said_of: Said) -> _Pairs:
         names = self.vocabulary
-        return {
+        rows: dict[tuple[int, int], Reason] = {
             (drug, other): {"reason": reason, "with": names[other], "said": said}
             for pair, said in said_of.items()
             for drug, other in (pair, pair[::-1])
         }
+        return _Pairs(rows, len(names))
 
     @cached_property
     def _scores(self) -> list[Reason]:
@@ -149,13 +175,6 @@ class Teller:
         """The same of a visit of which nothing is known."""
         return [{"reason": "prior", "share": share} for share in self.shares]
 
-    @cached_property
-    def _linked(self) -> NDArray[np.bool_]:
-        linked = np.zeros((len(self.vocabulary), len(self.vocabulary)), dtype=np.bool_)
-        for drug, other in self._reasons:
-            linked[drug, other] = True
-        return linked
-
     def listed(
         self, path: Path, probable: Sequence[float], evidence: Callable[[int], list[Reason]], *, bare: bool
     ) -> list[Reason]:
@@ -164,20 +183,13 @@ class Teller:
         edits: dict[int, list[Reason]] = {}
         for number, action in enumerate(path.actions, 1):
             edits.setdefault(action.drug, []).append(self._edit(path, number))
-        met, helps = self._met(final, final), self._helping(final)
+        met, helps = self._reasons.among(final, final), self._helps.among(final, final)
         scores = self._priors if bare else self._scores
         rows = []
         for drug in final:
             why = [scores[drug], *evidence(drug), *edits.get(drug, _KEPT)]
             rows.append(self._row(drug, probable, [*why, *met.get(drug, ()), *helps.get(drug, ())]))
         return rows
-
-    def _helping(self, final: Sequence[int]) -> dict[int, list[Reason]]:
-        """What is said of pairs of a list that help together."""
-        if not self._helps:
-            return {}
-        pairs = self._helps
-        return {drug: [pairs[drug, other] for other in final if (drug, other) in pairs] for drug in final}
 
     def removed(
         self,
@@ -202,7 +214,7 @@ class Teller:
         current, final = set(path.start), set(path.final)
         for number, action in enumerate(path.actions, 1):
             if action.kind == "remove" and action.drug not in final:
-                met = self._met((action.drug,), sorted(current)).get(action.drug, ())
+                met = self._reasons.among((action.drug,), sorted(current)).get(action.drug, ())
                 rows.append(self._row(action.drug, probable, [self._edit(path, number), *met]))
             current ^= {action.drug}
         return rows
@@ -217,17 +229,6 @@ class Teller:
             "expected_jaccard": _change(path.expected, number),
             "interactions": _change(path.interactions, number),
         }
-
-    def _met(self, drugs: Sequence[int], listed: Sequence[int]) -> dict[int, list[Reason]]:
-        """The interactions of some drugs with those of a list."""
-        found: dict[int, list[Reason]] = {}
-        if not drugs or not listed:
-            return found
-        rows, columns = np.nonzero(self._linked[np.ix_(drugs, listed)])
-        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            drug = drugs[row]
-            found.setdefault(drug, []).append(self._reasons[drug, listed[column]])
-        return found
 
 
 def _change(figures: Matrix, number: int) -> float:
