@@ -41,13 +41,15 @@ def write(model: PreTrainedModel, prompts: Sequence[Prompt], writers: Sequence[W
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     live, cache = list(writers), None
     while live:
+        # Not the number 1: its slice is not contiguous, and the output layer would be copied for each row.
+        last = torch.tensor([tokens.shape[1] - 1], device=model.device)
         read = model(
             input_ids=tokens,
             attention_mask=mask,
             position_ids=positions,
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=last,
             **roles,
         )
         roles = {}

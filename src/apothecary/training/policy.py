@@ -139,6 +139,8 @@ class Policy:
         ids, mask = self.padded([row.prompt + row.answer for row in rows])
         kept = max(len(row.answer) for row in rows)
         places = (mask.cumsum(1) - 1).clamp(min=0)
+        # Not a number: its slice would not be contiguous, and the output layer would be copied for each row.
+        scored = torch.arange(ids.shape[1] - kept - 1, ids.shape[1], device=self._device)
         given = {"role_ids": self._role_ids(rows, ids.shape[1])} if self._roles else {}
         with self.computing():
             found = self.model(
@@ -146,7 +148,7 @@ class Policy:
                 attention_mask=mask,
                 position_ids=places,
                 use_cache=False,
-                logits_to_keep=kept + 1,
+                logits_to_keep=scored,
                 **given,
             ).logits[:, :-1]
         scores = found.float() / temperature
