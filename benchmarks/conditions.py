@@ -43,7 +43,7 @@ __all__ = ["HEADLINE", "RESULTS", "WORK"]
 
 WORK = ROOT / "runs" / "benchmark-conditions"
 RESULTS = "results.json"
-SEEDS = (13, 42, 2025)
+SEEDS = (13, 42, 123, 2025, 3407)
 EMBEDDED = "llamacpp:smollm2-135m-instruct"
 TITLE = "SmolLM2-135M"
 SCORING = ScoreOptions(seed=SEED)
