@@ -10,6 +10,7 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("peft", reason="the train extra is not installed")
 
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from apothecary import api
@@ -98,6 +99,65 @@ def test_an_adapter_with_roles_learns_and_is_opened_whole(
     with torch.no_grad():
         plain, read = (model(input_ids=ids, role_ids=each).logits for each in (ids * 0, ids * 0 + 1))
     assert not torch.allclose(plain, read)
+
+
+def learnt(settings: SftSettings, folder: Path, out: Path) -> dict[str, torch.Tensor]:
+    """The tensors after the steps of the settings."""
+    return load_file(train_sft(settings, folder, out, quiet).adapter / "adapter_model.safetensors")
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_control_learns_from_other_roles_than_those_of_the_pair(
+    folder: Path, settings: SftSettings, tmp_path: Path
+) -> None:
+    variants: dict[str, LoraSettings] = {
+        "full": settings.lora,
+        "random": replace(settings.lora, roles="random"),
+        "again": replace(settings.lora, roles="random"),
+        "redrawn": replace(settings.lora, roles="random", redrawn=True),
+    }
+    found = {
+        name: learnt(replace(settings, steps=2, lora=lora), folder, tmp_path / name)
+        for name, lora in variants.items()
+    }
+    assert equal(found["random"], found["again"])
+    assert not equal(found["random"], found["full"])
+    assert not equal(found["random"], found["redrawn"])
+
+
+def test_roles_reach_the_modules_that_are_named_and_no_others(
+    folder: Path, settings: SftSettings, tmp_path: Path
+) -> None:
+    lora = replace(settings.lora, role_modules=("v_proj",))
+    found = learnt(replace(settings, steps=1, lora=lora), folder, tmp_path / "out")
+    of_roles = [name for name in found if "lora_role" in name]
+    assert of_roles
+    assert all(".v_proj." in name for name in of_roles)
+
+
+def test_what_the_settings_say_of_roles_is_what_is_trained(
+    folder: Path, settings: SftSettings, tmp_path: Path
+) -> None:
+    plain = learnt(replace(settings, steps=1), folder, tmp_path / "plain")
+    shared = replace(settings.lora, shared_embedding=True)
+    frozen = replace(settings.lora, freeze_none=True)
+    vectors = replace(settings.lora, roles="vectors")
+    scaled = replace(vectors, scale_vectors=True)
+    tables = {name for name in plain if "lora_role_embedding" in name}
+    found = learnt(replace(settings, steps=1, lora=shared), folder, tmp_path / "shared")
+    keys = [name for name in tables if ".k_proj." in name]
+    assert all(torch.equal(found[name], found[name.replace("k_proj", "v_proj")]) for name in keys)
+    assert not any(torch.equal(plain[name], plain[name.replace("k_proj", "v_proj")]) for name in keys)
+    found = learnt(replace(settings, steps=2, lora=frozen), folder, tmp_path / "frozen")
+    assert all(not found[name][0].any() and found[name][1:].any() for name in tables)
+    told = []
+    for name, lora in (("vectors", vectors), ("scaled", scaled)):
+        tuned = train_sft(replace(settings, steps=1, lora=lora), folder, tmp_path / name, quiet)
+        told.append(json.loads((tuned.adapter / "adapter_config.json").read_text())["role_lora"])
+    assert [each["scale_vectors"] for each in told] == [False, True]
 
 
 def test_an_adapter_with_roles_is_merged_with_them_or_exported_without_when_asked(

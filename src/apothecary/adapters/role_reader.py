@@ -16,7 +16,7 @@ from apothecary.adapters.role_config import RoleLoraConfig
 from apothecary.adapters.role_files import load_role_adapter
 from apothecary.adapters.role_merge import load_merged
 from apothecary.adapters.role_model import tuner_of
-from apothecary.adapters.role_tokens import encode_with_roles, random_roles, rendered_spans
+from apothecary.adapters.role_tokens import drawn_roles, encode_with_roles, rendered_spans
 from apothecary.messages import RoleSpan
 
 __all__ = ["RoleAdapters"]
@@ -27,7 +27,7 @@ class RoleAdapters:
 
     Tokens get their roles as in training: by where the spans of messages stand in the text of the prompt. To
     an adapter that learnt from roles drawn at random (``random``) they are drawn again, for each prompt by
-    its text, whatever its request says.
+    its tokens as in training, whatever its request says.
     """
 
     def __init__(self, numbers: Mapping[str, int]) -> None:
@@ -60,9 +60,8 @@ class RoleAdapters:
         Raises ApothecaryError: see `rendered_spans`.
         """
         if self._drawn is not None:
-            text = render(contents)
-            tokens = len(encode_with_roles(tokenizer, text, ()).ids)
-            return random_roles(tokens, example=text, seed=0, num_roles=self._drawn)
+            prompt = encode_with_roles(tokenizer, render(contents), ()).ids
+            return drawn_roles(prompt, num_roles=self._drawn)
         if not spans:
             return ()
         found = rendered_spans(render, contents, spans, self._numbers)

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from apothecary.errors import DataError, OffsetError, UsageError
 from apothecary.messages import RoleSpan
 
-__all__ = ["RoleTokens", "encode_with_roles", "random_roles", "rendered_spans", "token_roles"]
+__all__ = ["RoleTokens", "drawn_roles", "encode_with_roles", "random_roles", "rendered_spans", "token_roles"]
 
 Span = tuple[int, int, int]
 """Start and end in code points, end-exclusive, and the role."""
@@ -134,3 +134,14 @@ def random_roles(
     """
     drawn = random.Random(f"{seed} {example} {step}")  # noqa: S311 - a control, no secret
     return tuple(drawn.randrange(num_roles) for _ in range(tokens))
+
+
+def drawn_roles(prompt: Sequence[int], *, num_roles: int = 3, step: int | None = None) -> tuple[int, ...]:
+    """The roles of a prompt for an adapter that learns from roles drawn at random.
+
+    They hang on its tokens alone, so training, evaluation and every engine draw the same; with `step`, a
+    number of a training step, each step draws anew.
+    """
+    return random_roles(
+        len(prompt), example=" ".join(map(str, prompt)), seed=0, num_roles=num_roles, step=step
+    )

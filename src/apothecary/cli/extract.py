@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,9 @@ def extract(
             metavar="RUN",
         ),
     ] = None,
+    pairs_engine: Annotated[
+        str | None, typer.Option(help="Who finds the pairs of '--pairs relations' [default: pocket].")
+    ] = None,
     show: Annotated[
         int, typer.Option(min=0, max=MOST, help="Print the first N findings with the words they rest on.")
     ] = 0,
@@ -111,11 +115,14 @@ def extract(
         cache="" if no_cache else None,
         budget=Budget(max_calls, max_tokens, max_seconds),
     )
+    if pairs_engine is not None and pairs != RELATIONS:
+        raise UsageError("--pairs-engine is of a run that is yet to be made", hint="--pairs relations")
     if pairs is not None:
         if dry_run and pairs == RELATIONS:
             hint = "make that run, then --pairs FOLDER --dry-run"
             raise UsageError("which pairs there will be is not known before their run", hint=hint)
-        settings["pairs"] = _pairs(pairs, list(inputs), schema or "biored", out, options)
+        finder = _Finder(schema or "chemdisgene", pairs_engine or "pocket")
+        settings["pairs"] = _pairs(pairs, list(inputs), finder, out, options)
     if dry_run:
         return _estimate(list(inputs), task, settings, options, as_json=as_json)
     with reporting(api.count(inputs, options), show=not as_json) as on_progress:
@@ -132,7 +139,15 @@ def extract(
     return EXIT_CODES[summary.status]
 
 
-def _pairs(given: str, inputs: list[Path], schema: str, out: Path | None, options: ExtractOptions) -> str:
+@dataclass(frozen=True)
+class _Finder:
+    """What finds the pairs; by default those that the pocket models know as therapeutic."""
+
+    schema: str
+    engine: str
+
+
+def _pairs(given: str, inputs: list[Path], finder: _Finder, out: Path | None, options: ExtractOptions) -> str:
     """The folder of the run that says which pairs to ask about; 'relations' makes it, beside `out`."""
     from apothecary import api
 
@@ -142,7 +157,12 @@ def _pairs(given: str, inputs: list[Path], schema: str, out: Path | None, option
         raise UsageError("--pairs relations needs the folder of the run", hint="--out DIR")
     folder = out.with_name(f"{out.name}-pairs")
     summary = api.extract(
-        inputs, given, engine="pocket", settings={"schema": schema}, out=folder, options=options
+        inputs,
+        given,
+        engine=finder.engine,
+        settings={"schema": finder.schema},
+        out=folder,
+        options=options,
     )
     print(f"pairs: {summary.documents} documents, {summary.failed} failed: {folder}", file=sys.stderr)
     return str(folder)

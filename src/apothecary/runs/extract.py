@@ -49,7 +49,7 @@ class Summary:
     `status` is ``complete``, ``incomplete`` (some items failed), ``stopped by budget`` or
     ``interrupted``; `problems` counts the rows of ``errors.jsonl``; `mismatched` the mentions of the
     inputs whose text differs from its slice; `scores` compare with the annotation of the inputs,
-    where they have one; `notes` are what is to be known of the engines.
+    where they have one; `notes` are what is to be known of the engines and of what was found.
     """
 
     folder: Path
@@ -132,7 +132,6 @@ def run(plan: Run, on_progress: Callable[[Progress], None] = lambda progress: No
         scores = _scores(plan, folder) if ended and seen.annotated and len(folder.done) <= SCORED else None
         _report(plan, folder, manifest, seen, scores)
     on_progress(Progress(len(folder.done) - before, before, len(folder.failed), folder.ledger))
-    notes = plan.manifest.get("notes")
     return Summary(
         plan.folder,
         status,
@@ -143,8 +142,14 @@ def run(plan: Run, on_progress: Callable[[Progress], None] = lambda progress: No
         folder.ledger,
         reason,
         scores,
-        tuple(str(note) for note in notes) if isinstance(notes, list) else (),
+        _notes(plan),
     )
+
+
+def _notes(plan: Run) -> tuple[str, ...]:
+    notes, remarks = plan.manifest.get("notes"), plan.task.remarks
+    of_engines = map(str, notes) if isinstance(notes, list) else ()
+    return (*of_engines, *(remarks(read_lines(plan.folder / "predictions.jsonl")) if remarks else ()))
 
 
 def _process(plan: Run, folder: RunFolder, seen: _Seen, on_progress: Callable[[Progress], None]) -> None:

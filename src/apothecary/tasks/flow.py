@@ -152,7 +152,7 @@ class Task:
     tells for each evaluator by how much one set of predictions is better than another; `ablation` is
     there for tasks that ask by scenarios. `score_settings` is the dataclass of the settings that its scores
     know. `with_gold` reads annotation that files hold as text: it gives the document with it, or as it was;
-    it raises DataError.
+    it raises DataError. `remarks` are sentences on the records of a run, for who made it.
     """
 
     name: str
@@ -166,6 +166,7 @@ class Task:
     ablation: Ablatable | None = None
     score_settings: type[object] | None = None
     with_gold: Callable[[Document], Document] | None = None
+    remarks: Callable[[Iterable[Mapping[str, object]]], Sequence[str]] | None = None
 
 
 def check_score(task: Task, options: ScoreOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +40,9 @@ class LoraSettings:
 
     `targets` are ends of module names, or ``all-linear`` alone: every linear layer but the output head.
     With `roles` the layers that `role_modules` names also read the role of each token of the prompt
-    (role-conditioned LoRA, see `adapters.role_config` for the variants): the data must tell roles.
+    (role-conditioned LoRA, see `adapters.role_config` for the variants and for `scale_vectors`,
+    `shared_embedding` and `freeze_none`): the data must tell roles. With ``random`` a prompt keeps the roles
+    that were drawn for it; `redrawn` draws them anew for each step.
     """
 
     rank: Count = 16
@@ -48,6 +51,10 @@ class LoraSettings:
     targets: Annotated[tuple[str, ...], Field(min_length=1)] = ("all-linear",)
     roles: Literal["", "full", "vectors", "single_b", "random"] = ""
     role_modules: Annotated[tuple[str, ...], Field(min_length=1)] = ("k_proj", "v_proj")
+    scale_vectors: bool = False
+    shared_embedding: bool = False
+    freeze_none: bool = False
+    redrawn: bool = False
 
     @property
     def target_modules(self) -> str | list[str]:
@@ -261,12 +268,26 @@ def read_grpo_settings(path: Path) -> GrpoSettings:
 
 def check_together(settings: TuneSettings, where: str) -> None:
     """Raises UsageError for settings that are right alone and not together."""
+    _check_roles(settings.lora, where)
     if isinstance(settings, SftSettings) and settings.packing and (settings.lora.roles or settings.soft):
         raise UsageError("packing: goes with neither roles nor soft tokens", where=where, hint="leave it out")
     if settings.chat_template and (settings.model.endswith(".gguf") or settings.dev):
         what = "[dev]" if settings.dev else "a GGUF"
         hint = "engines take the template of the model: leave it out, or put it into the folder of the model"
         raise UsageError(f"chat_template: does not go with {what}", where=where, hint=hint)
+
+
+def _check_roles(lora: LoraSettings, where: str) -> None:
+    embedded = ("full", "single_b", "random")
+    for name, wanted, kinds in (
+        ("redrawn", lora.redrawn, ("random",)),
+        ("scale_vectors", lora.scale_vectors, ("vectors",)),
+        ("shared_embedding", lora.shared_embedding, embedded),
+        ("freeze_none", lora.freeze_none, (*embedded, "vectors")),
+    ):
+        if wanted and lora.roles not in kinds:
+            hint = f"roles = {' or '.join(map(json.dumps, kinds))}"
+            raise UsageError(f"lora.{name}: does nothing without its kind of roles", where=where, hint=hint)
 
 
 def _with_preset(

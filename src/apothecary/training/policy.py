@@ -243,6 +243,9 @@ def _role_config(settings: TuneSettings) -> RoleLoraConfig:
         task_type="CAUSAL_LM",
         variant=cast(Variant, lora.roles),
         role_modules=lora.role_modules,
+        scale_vectors=lora.scale_vectors,
+        shared_embedding=lora.shared_embedding,
+        freeze_none=lora.freeze_none,
         base_model_name_or_path=settings.model,
     )
 

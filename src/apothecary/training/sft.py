@@ -22,7 +22,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from apothecary.adapters.role_tokens import random_roles
+from apothecary.adapters.role_tokens import drawn_roles
 from apothecary.align.roles import ROLES
 from apothecary.errors import DataError
 from apothecary.training.base_model import load_base
@@ -101,6 +101,8 @@ def plan_of(settings: SftSettings, policy: Policy, rows: Sequence[Tokens], proce
         epoch, within = divmod(place, of_epoch)
         chosen = order(len(rows), settings.seed, epoch)[within * settings.batch :][: settings.batch]
         batch = [rows[each] for each in chosen]
+        if settings.lora.redrawn:
+            batch = [replace(row, roles=drawn_roles(row.prompt, step=place)) for row in batch]
         seeded(settings, place, processes.process_index)
         own = parts(batch, settings.micro_tokens)[processes.process_index :: processes.num_processes]
         return _of_all(_learn(policy, own, batch), processes)
@@ -114,8 +116,7 @@ def _encoded(policy: Policy, conversation: Conversation, settings: SftSettings) 
     if not kind:
         return found
     if kind == "random":
-        where = conversation.where
-        return replace(found, roles=random_roles(len(found.prompt), example=where, seed=settings.seed))
+        return replace(found, roles=drawn_roles(found.prompt))
     return replace(found, roles=policy.template.roles(conversation, ROLES))
 
 

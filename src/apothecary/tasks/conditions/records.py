@@ -6,7 +6,7 @@ A record is a document of the own format, whose conditions stand in the text. Wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -34,7 +34,7 @@ from apothecary.tasks.conditions.steps import Answered, read_as_released
 from apothecary.tasks.flow import Answer
 from apothecary.tasks.notes import FlowNotes
 
-__all__ = ["Asked", "predicted", "record_of"]
+__all__ = ["Asked", "predicted", "record_of", "remarks"]
 
 _ALIGNMENTS: Mapping[How, Alignment] = {"exact": "exact", "spaces": "normalised", "case": "normalised"}
 _SIDES = {"drug": DRUG, "disease": DISEASE}
@@ -117,6 +117,25 @@ def predicted(record: Mapping[str, object], where: str) -> Prediction:
     status = next((known for known in _STATUSES if known == said), read.status)
     output = ParsedOutput(read.items, status, read.dropped + dropped)
     return Prediction(output, as_reference(read.items) if released is None else _items(released, where))
+
+
+def remarks(records: Iterable[Mapping[str, object]]) -> list[str]:
+    """What the records of a run have too little of: pairs to ask about, and pairs that their text names."""
+    documents = without = pairs = unnamed = 0
+    for record in records:
+        entries = record.get("pairs")
+        entries = entries if isinstance(entries, list) else []
+        documents, without = documents + 1, without + (not entries)
+        pairs, unnamed = pairs + len(entries), unnamed + sum("note" in entry for entry in entries)
+    found = []
+    if without:
+        hint = "" if pairs else "; --pairs RUN tells which there are"
+        found.append(f"{without} of {documents} documents have no pair to ask about{hint}")
+    if unnamed:
+        found.append(
+            f"the text does not name drug or disease of {unnamed} of {pairs} pairs as they are given"
+        )
+    return found
 
 
 def _strange(name: str, wanted: str, where: str) -> FormatError:

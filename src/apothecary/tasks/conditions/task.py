@@ -40,7 +40,7 @@ from apothecary.tasks.conditions.labels import TYPES
 from apothecary.tasks.conditions.pairs import Found, Kinds, PairRun, is_row, pairs_of, read_pair_run
 from apothecary.tasks.conditions.prompting import PROMPTS, Shown
 from apothecary.tasks.conditions.questions import Question, question_of_instance, question_of_pair
-from apothecary.tasks.conditions.records import Asked, predicted, record_of
+from apothecary.tasks.conditions.records import Asked, predicted, record_of, remarks
 from apothecary.tasks.conditions.rules import rule_conditions
 from apothecary.tasks.conditions.scored import Scored
 from apothecary.tasks.conditions.steps import SPANS, Answered, spans_step
@@ -290,4 +290,5 @@ TASK = Task(
     compare=_compare,
     score_settings=Rule,
     with_gold=with_gold,
+    remarks=remarks,
 )
