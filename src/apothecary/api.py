@@ -155,18 +155,19 @@ def score(
 def compare(
     task: str,
     gold: str | Path,
-    predictions: str | Path,
-    against: str | Path,
+    predictions: Paths,
+    against: Paths,
     *,
     options: ScoreOptions | None = None,
     encoding: str = "utf-8",
 ) -> Mapping[str, Mapping[str, object]]:
     """For each evaluator ``{"f1": {"value", "low", "high"}, "p"}``: F1 of one less that of the other.
 
-    Of lists of medication it is each figure, under ``difference``. Raises UsageError for a task whose
-    predictions cannot be compared, else as `score`.
+    Of lists of medication it is each figure, under ``difference``. Several files are runs of one system with
+    other seeds (conditions): their average is tested, and ``a`` and ``b`` hold mean, sd and each run. Raises
+    UsageError for a task whose predictions cannot be compared, else as `score`.
     """
-    two = Path(predictions), Path(against)
+    two = _paths(predictions), _paths(against)
     return compare_files(task, Path(gold), two, options or ScoreOptions(), encoding)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from apothecary.errors import UsageError
@@ -28,18 +28,34 @@ def score_files(
 
 
 def compare_files(
-    task: str, gold: Path, two: tuple[Path, Path], options: ScoreOptions, encoding: str
+    task: str, gold: Path, two: tuple[Sequence[Path], Sequence[Path]], options: ScoreOptions, encoding: str
 ) -> Mapping[str, Mapping[str, object]]:
-    """By how much the first of two files of predictions is better than the second. Raises ApothecaryError."""
+    """By how much the first of two systems is better than the second; each has a file of predictions or more.
+
+    Raises ApothecaryError.
+    """
+    if len(two[0]) > 1 or len(two[1]) > 1:
+        return _compare_runs(task, gold, two, options, encoding)
+    one, other = two[0][0], two[1][0]
     own = load_rows(task)
     if own is not None:
-        return compare_rows(own, gold, two, options, encoding)
+        return compare_rows(own, gold, (one, other), options, encoding)
     chosen = catalog.load(task)
     check_score(chosen, options)
     if chosen.compare is None:
         raise UsageError(f"predictions of {task} cannot be compared", hint="score each")
-    first, second = (_pairs(gold, path, encoding) for path in two)
-    return chosen.compare(first, second, options)
+    return chosen.compare(_pairs(gold, one, encoding), _pairs(gold, other, encoding), options)
+
+
+def _compare_runs(
+    task: str, gold: Path, two: tuple[Sequence[Path], Sequence[Path]], options: ScoreOptions, encoding: str
+) -> Mapping[str, Mapping[str, object]]:
+    chosen = None if load_rows(task) else catalog.load(task)
+    if chosen is None or chosen.compare_runs is None:
+        raise UsageError(f"several runs of {task} cannot be compared", hint="compare one with one")
+    check_score(chosen, options)
+    a, b = ([_pairs(gold, path, encoding) for path in side] for side in two)
+    return chosen.compare_runs(a, b, options)
 
 
 def _pairs(gold: Path, predictions: Path, encoding: str) -> Pairs:

@@ -149,10 +149,11 @@ class Task:
     it raises UsageError. `is_gold` says whether a document carries the annotation that `score`
     compares prediction records with. `table` lays a score out as rows of text, headings first. `fit`
     turns recorded odds into a file of settings, for tasks that decide by thresholds; `compare`
-    tells for each evaluator by how much one set of predictions is better than another; `ablation` is
-    there for tasks that ask by scenarios. `score_settings` is the dataclass of the settings that its scores
-    know. `with_gold` reads annotation that files hold as text: it gives the document with it, or as it was;
-    it raises DataError. `remarks` are sentences on the records of a run, for who made it.
+    tells for each evaluator by how much one set of predictions is better than another, `compare_runs` the
+    same of systems that were run several times, with the spread of each; `ablation` is there for tasks that
+    ask by scenarios. `score_settings` is the dataclass of the settings that its scores know. `with_gold`
+    reads annotation that files hold as text: it gives the document with it, or as it was; it raises
+    DataError. `remarks` are sentences on the records of a run, for who made it.
     """
 
     name: str
@@ -163,6 +164,9 @@ class Task:
     steps: tuple[str, ...]
     fit: Callable[[Pairs, float | None], dict[str, object]] | None = None
     compare: Callable[[Pairs, Pairs, ScoreOptions], Mapping[str, Mapping[str, object]]] | None = None
+    compare_runs: (
+        Callable[[Sequence[Pairs], Sequence[Pairs], ScoreOptions], Mapping[str, Mapping[str, object]]] | None
+    ) = None
     ablation: Ablatable | None = None
     score_settings: type[object] | None = None
     with_gold: Callable[[Document], Document] | None = None

@@ -66,7 +66,7 @@ def table(found: Mapping[str, object]) -> list[list[str]]:
     if not strict:
         return [HEADINGS]
     nonempty = _mapping(strict["nonempty"])
-    hard = _mapping(strict["hard"])
+    hard, lost = _mapping(strict["hard"]), _mapping(strict["without_salvage"])
     named = [
         ("micro: soft pair", strict["micro"]),
         ("micro: hard pair", hard["micro"]),
@@ -78,6 +78,7 @@ def table(found: Mapping[str, object]) -> list[list[str]]:
         *_mean_rows("mean F1", strict),
         *_mean_rows("mean F1, gold not empty", nonempty),
         *([name, *_cells(_mapping(each))] for name, each in named),
+        *(_mean_rows("mean F1, salvaged as lost", lost) if strict["salvaged_rate"] else []),
         *_mean_rows("mean F1 as released", reference),
         *(
             [f"{name}: {100 * rate:.1f} % of answers", "", "", "", "", ""]

@@ -256,8 +256,15 @@ def _score(pairs: Pairs, options: ScoreOptions) -> dict[str, object]:
         hint = 'rows have "title", "abstract", "drug", "disease" and "conditions"'
         raise DataError("no gold document is an annotated instance of conditions", hint=hint)
     found = scores.score(rows, options, bind(Rule, options.settings))
-    rows_of_corpus = sum(is_row(document) for document, _ in held)
-    return found | ({"left_out": rows_of_corpus - len(rows)} if rows_of_corpus > len(rows) else {})
+    left_out = sum(is_row(document) for document, _ in held) - len(rows)
+    mended = sum(_is_mended(document) for document, _ in held)
+    return found | {name: n for name, n in (("left_out", left_out), ("mended", mended)) if n > 0}
+
+
+def _is_mended(document: Document) -> bool:
+    """Whether its gold was a target that had to be mended or lost an item."""
+    gold = _gold(document)
+    return gold is not None and (gold.gold == "salvaged" or "mended" in document.attributes)
 
 
 def _check_targets(documents: Iterable[Document]) -> None:
@@ -270,14 +277,23 @@ def _check_targets(documents: Iterable[Document]) -> None:
 
 def _table(found: Mapping[str, object]) -> Sequence[Sequence[str]]:
     rows = scores.table(found)
-    if "left_out" not in found:
-        return rows
-    left_out = f"left out: {found['left_out']} instances without gold that can be read"
-    return [*rows, [left_out, *[""] * (len(rows[0]) - 1)]]
+    told = {
+        "left_out": "left out: {} instances without gold that can be read",
+        "mended": "gold targets that had to be mended, perhaps without an item: {}",
+    }
+    said = [text.format(found[name]) for name, text in told.items() if name in found]
+    return [*rows, *([each, *[""] * (len(rows[0]) - 1)] for each in said)]
 
 
 def _compare(a: Pairs, b: Pairs, options: ScoreOptions) -> Mapping[str, Mapping[str, object]]:
     return comparison.compare(_scored(a), _scored(b), options, bind(Rule, options.settings))
+
+
+def _compare_runs(
+    a: Sequence[Pairs], b: Sequence[Pairs], options: ScoreOptions
+) -> Mapping[str, Mapping[str, object]]:
+    sides = [[_scored(run) for run in side] for side in (a, b)]
+    return comparison.compare_runs(sides[0], sides[1], options, bind(Rule, options.settings))
 
 
 TASK = Task(
@@ -288,6 +304,7 @@ TASK = Task(
     table=_table,
     steps=(SPANS,),
     compare=_compare,
+    compare_runs=_compare_runs,
     score_settings=Rule,
     with_gold=with_gold,
     remarks=remarks,
