@@ -334,13 +334,18 @@ def _judge(settings: TuneSettings, folder: Path, out: Path) -> Callable[[Path], 
     return judge
 
 
-def merge_adapter(adapter: str | Path, out: str | Path, *, model: str | None = None) -> str:
+def merge_adapter(
+    adapter: str | Path, out: str | Path, *, model: str | None = None, biases: bool = True
+) -> str:
     """Add an adapter to the weights of its model, write the whole to a new folder, and name its ENGINE.
 
     `model` is the one that the adapter was learnt for, unless it is given. A role-conditioned adapter keeps
-    its roles as tables beside the model. Raises ApothecaryError.
+    its roles as tables beside the model; without `biases` that of tokens without a role, too, which is needed
+    for models that can have none. Raises ApothecaryError.
     """
-    written: str = training_part("adapter_export").merge_adapter(Path(adapter), Path(out), model)
+    written: str = training_part("adapter_export").merge_adapter(
+        Path(adapter), Path(out), model, biases=biases
+    )
     return written
 
 

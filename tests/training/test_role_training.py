@@ -101,6 +101,14 @@ def test_an_adapter_with_roles_learns_and_is_opened_whole(
     assert not torch.allclose(plain, read)
 
 
+def test_a_training_tells_how_many_mentions_have_roles(
+    folder: Path, settings: SftSettings, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    train_sft(replace(settings, steps=1), folder, tmp_path / "out", said.append)
+    assert said[0] == "mentions with roles: drug 4, disease 2; 0 of 2 conversations have none"
+
+
 def learnt(settings: SftSettings, folder: Path, out: Path) -> dict[str, torch.Tensor]:
     """The tensors after the steps of the settings."""
     return load_file(train_sft(settings, folder, out, quiet).adapter / "adapter_model.safetensors")
@@ -166,10 +174,17 @@ def test_an_adapter_with_roles_is_merged_with_them_or_exported_without_when_aske
     tuned = train_sft(replace(settings, steps=1), folder, tmp_path / "out", quiet)
     api.merge_adapter(tuned.adapter, tmp_path / "whole")
     assert (tmp_path / "whole/role_tables.safetensors").exists()
+    api.merge_adapter(tuned.adapter, tmp_path / "unbiased", biases=False)
+    biased = [
+        json.loads((tmp_path / name / "config.json").read_text())["attention_bias"]
+        for name in ("whole", "unbiased")
+    ]
+    assert biased == [True, False]
     with pytest.raises(WeightsError, match="is role-conditioned"):
         api.export_adapter(tuned.adapter, tmp_path / "plain")
     engine = api.export_adapter(tuned.adapter, tmp_path / "plain", form=api.AdapterForm(drop_roles=True))
     assert engine == f"hf:{folder}/model+{tmp_path}/plain"
+    assert (tmp_path / "plain/asked.json").read_text() == (tuned.adapter / "asked.json").read_text()
     assert read_adapter(tmp_path / "plain").modules
 
 

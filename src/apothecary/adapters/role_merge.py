@@ -144,7 +144,7 @@ def _take_biases(model: PreTrainedModel, conditioned: list[str]) -> set[str]:
                 setattr(model.config.get_text_config(), option, True)
             return biased
     message = f"{type(model).__name__} cannot be told to have the biases that role 0 needs"
-    raise UsageError(message, hint="fold_none=False keeps them in the tables")
+    raise UsageError(message, hint="fold_none=False (--no-biases) keeps them in the tables")
 
 
 @torch.no_grad()

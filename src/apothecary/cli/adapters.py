@@ -26,11 +26,15 @@ def merge(
     adapter: Adapter,
     out: Annotated[Path, typer.Option("--out", help="New folder for the whole model.")],
     model: Model = None,
+    no_biases: Annotated[
+        bool,
+        typer.Option("--no-biases", help="Of an adapter with roles, for a model that can have no biases."),
+    ] = False,
 ) -> None:
     """Add an adapter to the weights of its model and write the whole model."""
     from apothecary import api
 
-    print(f"use it: --engine {api.merge_adapter(adapter, out, model=model)}")
+    print(f"use it: --engine {api.merge_adapter(adapter, out, model=model, biases=not no_biases)}")
 
 
 @app.command()

@@ -17,18 +17,27 @@ from apothecary.training.gguf_lora import engine_with, write_gguf_lora
 __all__ = ["export_adapter", "merge_adapter"]
 
 
-def merge_adapter(adapter: Path, out: Path, model: str | None) -> str:
+def merge_adapter(adapter: Path, out: Path, model: str | None, *, biases: bool = True) -> str:
     """Write the whole model with an adapter in its weights, and name its ENGINE; roles stay, as tables.
 
-    How the adapter wants to be asked (`engines.tuned`) is copied. Raises ApothecaryError.
+    How the adapter wants to be asked (`engines.tuned`) is copied. `biases` False is for an adapter with roles
+    alone (`role_adapters.merge_role_adapter`). Raises ApothecaryError.
     """
     if role_adapters.has_roles(adapter):
-        role_adapters.merge_role_adapter(model, adapter, out)
+        role_adapters.merge_role_adapter(model, adapter, out, biases=biases)
+    elif not biases:
+        raise UsageError(
+            "has no roles, so it makes no biases", where=str(adapter), hint="leave out --no-biases"
+        )
     else:
         adapter_files.merge_adapter(_base(read_adapter(adapter), adapter, model), adapter, out)
+    _copy_asked(adapter, out)
+    return f"hf:{out}"
+
+
+def _copy_asked(adapter: Path, out: Path) -> None:
     if (adapter / ASKED).is_file():
         shutil.copyfile(adapter / ASKED, out / ASKED)
-    return f"hf:{out}"
 
 
 def export_adapter(adapter: Path, out: Path, model: str | None, form: AdapterForm) -> str:
@@ -53,6 +62,7 @@ def _without_roles(adapter: Path, out: Path, model: str | None, form: AdapterFor
     if form != AdapterForm(drop_roles=True):
         raise UsageError("roles are dropped from one adapter alone", where=str(adapter))
     role_adapters.drop_roles(adapter, out)
+    _copy_asked(adapter, out)
     return engine_with(_base(read_adapter(out), adapter, model), out)
 
 

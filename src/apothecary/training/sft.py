@@ -23,7 +23,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from apothecary.adapters.role_tokens import drawn_roles
-from apothecary.align.roles import ROLES
+from apothecary.align.roles import ROLES, RoleSpan, count_roles
 from apothecary.errors import DataError
 from apothecary.training.base_model import load_base
 from apothecary.training.chat_data import Conversation, Tokens, read_conversations
@@ -75,12 +75,24 @@ def train_sft(
         raise DataError(
             "no conversation tells roles to learn from", where=", ".join(settings.train), hint=hint
         )
+    if settings.lora.roles:
+        say(_counted(conversations))
     encoded = [_encoded(policy, each, settings) for each in conversations]
     rows = fitting(encoded, settings)
     left_out, tokens = len(encoded) - len(rows), sum(each.length for each in rows)
     say(f"{len(rows)} conversations, {tokens} tokens; {left_out} too long; {dropped} documents held out")
     plan = plan_of(settings, policy, rows, processes)
     return run_through(plan, policy, checkpoints, processes, say, judge, (len(rows), left_out))
+
+
+def _counted(conversations: Sequence[Conversation]) -> str:
+    """The mentions that roles were found for."""
+    spans = [
+        [RoleSpan(span.start, span.end, ROLES[span.role]) for span in each.roles] for each in conversations
+    ]
+    found = count_roles(spans)
+    told = ", ".join(f"{name} {count}" for name, count in found.mentions.items())
+    return f"mentions with roles: {told}; {found.bare} of {found.texts} conversations have none"
 
 
 def fitting(encoded: Sequence[T], settings: SftSettings) -> list[T]:
