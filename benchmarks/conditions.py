@@ -253,6 +253,7 @@ def scored(out: Path, own: Kept) -> Results:
             name: sum(record.get(name, 0.0) for record in records)
             for name in ("asking_seconds", "training_seconds")
         },
+        "tokens": [sum(record.get("tokens", (0, 0))[place] for record in records) for place in range(2)],
         "steps": sorted({record["steps"] for record in records if "steps" in record}),
     }
 

@@ -195,7 +195,7 @@ def recipe(cell: Cell) -> SftSettings:
 
 
 def spans(folder: Path, cell: Cell, learnt: Sequence[Document], test: Sequence[Document]) -> Told:
-    """Train the classifier of spans, which knows no GPU, and let it predict."""
+    """Train the classifier of spans, on a GPU where the process sees one, and let it predict."""
     assert cell.seed is not None
     begun = time.monotonic()
     model = train_markers(learnt, MarkerSettings(seed=cell.seed), folder / "model")

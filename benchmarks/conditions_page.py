@@ -37,6 +37,7 @@ MISSING = "Not measured."
 NOT_PASSED = "The base did not pass the gate: nothing is compared."
 VIEWS = ("soft_pair", "hard_pair", "soft_span", "hard_span")
 RESAMPLES = 10_000
+LEVEL = 0.05
 Slots = Mapping[str, str]
 
 
@@ -62,6 +63,7 @@ def write_page() -> Path:
         adapters if lookup.get("passed", True) else NOT_PASSED,
         sample_slots(sample) if sample else MISSING,
         {"cost": "\n\n".join(cost(each) for each in costs.values())} if costs else MISSING,
+        {},
     ]
     sections = re.split(r"(?m)^(?=## )", TEMPLATE.read_text(encoding="utf-8"))
     filled = [fill(section, slots) for section, slots in zip(sections, contents, strict=True)]
@@ -126,6 +128,11 @@ def tuned_slots(found: Record) -> Slots:
     runs = [mapping(run) for each in systems.values() for run in each.values()]
     steps = list(mapping(runs[0]["curve"]))
     names = list(dict.fromkeys(seed for each in systems.values() for seed in each))
+    differences = [
+        difference_row(systems, a, b)
+        for a, b in COMPARED
+        if a in systems and b in systems and shared_seeds(systems, a, b)
+    ]
     return {
         "rank": f"{tuning['rank']}",
         "tested": f"{number(tuning['tested']):,.0f}",
@@ -139,14 +146,7 @@ def tuned_slots(found: Record) -> Slots:
             ["system", *names, "mean (95 % over documents)"],
             [seed_row(name, each, names) for name, each in systems.items()],
         ),
-        "differences": table(
-            ["", "difference (95 %)", "p", "by seed"],
-            [
-                difference_row(systems, a, b)
-                for a, b in COMPARED
-                if a in systems and b in systems and shared_seeds(systems, a, b)
-            ],
-        ),
+        "differences": differences_table(["", "difference (95 %)", "p", "by seed"], differences),
     }
 
 
@@ -207,6 +207,13 @@ def difference_row(systems: Mapping[str, Record], a: str, b: str) -> list[str]:
         f"{p:.4f}",
         ", ".join(gaps),
     ]
+
+
+def differences_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Differences, and how often one is seen where there is none."""
+    expected = f"{LEVEL * len(rows):.1f} of these {len(rows)}"
+    said = f"were all systems alike, {expected} would be expected to have a p below {LEVEL}."
+    return f"{table(head, rows)}\n\nNothing was corrected for the number of tests: {said}"
 
 
 # --- sample --------------------------------------------------------------------------------------
@@ -301,7 +308,7 @@ def compared(found: Record, systems: Mapping[str, Record]) -> str:
                 ", ".join(f"{number(gap):+.1f}" for gap in mapping(mapping(each)["by_seed"]).values()),
             ]
         )
-    return table(["", "cells", "difference (95 %)", "p", "by seed"], rows) if rows else MISSING
+    return differences_table(["", "cells", "difference (95 %)", "p", "by seed"], rows) if rows else MISSING
 
 
 def types(systems: Mapping[str, Record]) -> str:
@@ -323,19 +330,22 @@ def types(systems: Mapping[str, Record]) -> str:
 
 
 def times(systems: Mapping[str, Record]) -> str:
-    """Seconds of a pair, and minutes of a training."""
+    """Seconds of a pair, tokens a second where there are tokens, and minutes of a training."""
     rows = []
     for each in systems.values():
         cells, training = len(items(each["cells"])), number(each["training_seconds"])
+        asking, tokens = number(each["asking_seconds"]), [number(count) for count in items(each["tokens"])]
         rows.append(
             [
                 f"{each['title']}",
-                f"{number(each['asking_seconds']) / max(1.0, number(each['pairs'])):.2f}",
+                f"{asking / max(1.0, number(each['pairs'])):.2f}",
+                *(f"{count / asking:,.1f}" if count else "" for count in tokens),
                 f"{training / 60 / cells:.1f}" if training else "",
                 f"{each['failed']}",
             ]
         )
-    return table(["system", "seconds a pair", "minutes a training", "pairs without an answer"], rows)
+    shown = ["seconds a pair", "tokens read a second", "written", "minutes a training"]
+    return table(["system", *shown, "pairs without an answer"], rows)
 
 
 # --- cost ----------------------------------------------------------------------------------------

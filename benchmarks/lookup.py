@@ -213,11 +213,8 @@ def made_base(settings: BaseSettings, tuning: Tuning, *, fresh: bool) -> dict[st
     folder, record = WORK / "base", WORK / "base" / "base.json"
     kept = json.loads(record.read_text(encoding="utf-8")) if record.is_file() and not fresh else {}
     if kept.get("settings") != asdict(settings):
-        begun = time.process_time()
         make_base(settings, folder, lambda line: print(line, flush=True))
         kept = json.loads(record.read_text(encoding="utf-8"))
-        kept["seconds"] = time.process_time() - begun
-        record.write_text(json.dumps(kept, indent=1), encoding="utf-8")
     model = load_base(folder)
     test = drawn_test(settings.seed, tuning)
     untuned = {

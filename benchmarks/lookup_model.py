@@ -8,6 +8,7 @@ twice, so the model learns to find a record by its drug, and has no reason to mi
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -119,7 +120,11 @@ def new_model(settings: BaseSettings) -> PreTrainedModel:
 
 
 def make_base(settings: BaseSettings, folder: Path, say: Callable[[str], None]) -> None:
-    """Teach a model and keep it, with what it learnt when; the same settings give the same model."""
+    """Teach a model and keep it, with what it learnt when; the same settings give the same model.
+
+    base.json is taken away first and written last, whole: where it lies, the model beside it is its own.
+    """
+    begun = time.process_time()
     model = new_model(settings).train()
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(
@@ -155,10 +160,15 @@ def make_base(settings: BaseSettings, folder: Path, say: Callable[[str], None]) 
                 recent.clear()
             else:
                 left = min(left, settings.cool_down)
+    record = folder / "base.json"
+    record.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
-    told = {"settings": asdict(settings), "steps": step, "mastered_after": mastered}
-    (folder / "base.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+    seconds = time.process_time() - begun
+    told = {"settings": asdict(settings), "steps": step, "mastered_after": mastered, "seconds": seconds}
+    temporary = record.with_suffix(".new")
+    temporary.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    temporary.replace(record)
 
 
 def load_base(folder: Path) -> PreTrainedModel:

@@ -7,6 +7,8 @@ import pytest
 import torch
 from peft import PeftModel
 from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import (
     AutoModelForCausalLM,
     CompileConfig,
@@ -192,6 +194,36 @@ def test_no_roles_are_roles_of_none_and_leave_nothing_behind(model: PeftModel) -
     logits(model, input_ids=IDS, role_ids=ROLES)
     assert torch.allclose(logits(model, input_ids=IDS), none, atol=CLOSE)
     assert state_of(model).current is None
+
+
+class Looks(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts how often a value is asked for: on a GPU each time waits for all work before it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count: int = 0
+
+    def __torch_dispatch__(
+        self, func: OpOverload, types: object, args: tuple[object, ...] = (), kwargs: object = None
+    ) -> object:
+        self.count += int(func is torch.ops.aten._local_scalar_dense.default)
+        return func(*args, **(kwargs if isinstance(kwargs, dict) else {}))
+
+
+def looks(model: torch.nn.Module, **inputs: object) -> int:
+    counted = Looks()
+    with counted:
+        logits(model, **inputs)
+    return counted.count
+
+
+def test_roles_are_checked_once_whatever_number_of_modules_reads_them(model: PeftModel) -> None:
+    with model.disable_adapter():
+        without = looks(model, input_ids=IDS)
+    # The least and the greatest of them.
+    assert looks(model, input_ids=IDS, role_ids=ROLES) == without + 2
+    with roles(model, ROLES):
+        assert looks(model, input_ids=IDS) == without
 
 
 def test_row_0_can_be_held_at_nothing() -> None:

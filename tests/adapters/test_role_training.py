@@ -18,7 +18,12 @@ from apothecary.adapters.role_layer import RoleLinear
 from apothecary.adapters.role_model import attach, role_layers
 from apothecary.adapters.role_state import roles
 from apothecary.errors import UsageError
+from apothecary.training.base_model import load_base
+from apothecary.training.chat_data import Tokens
+from apothecary.training.lora_settings import LoraSettings, SftSettings
+from apothecary.training.policy import Policy
 from tests.adapters.tiny_models import FAMILIES, IDS, ROLES, adapted, logits, tiny
+from tests.training.tiny_data import tiny_folder
 
 OTHER = ROLES.flip(1)
 
@@ -205,6 +210,21 @@ def test_two_copies_do_not_share_their_roles() -> None:
     with roles(one, ROLES):
         none = logits(two, input_ids=IDS)
     assert torch.equal(none, logits(one, input_ids=IDS))
+
+
+def test_the_answer_that_a_training_reads_has_no_roles_though_it_names_the_pair(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    model = tiny_folder(tmp_path) / "model"
+    lora = LoraSettings(4, 8.0, 0.0, roles="full")
+    given = SftSettings(model=str(model), train=("none.jsonl",), lora=lora)
+    policy = Policy(load_base(str(model), "fp32"), given, None, torch.device("cpu"))
+    read: list[Tensor] = []
+    policy.model.register_forward_pre_hook(
+        lambda module, args, named: read.append(named["role_ids"]), with_kwargs=True
+    )
+    rows = [Tokens((5, 6), (6, 5, 9), (1, 2)), Tokens((5, 6, 7), (6,), (1, 0, 2))]
+    policy.logprobs(rows)
+    assert [each.tolist() for each in read] == [[[1, 2, 0, 0, 0], [0, 1, 0, 2, 0]]]
 
 
 @pytest.mark.slow

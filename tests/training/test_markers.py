@@ -102,6 +102,25 @@ def test_a_text_without_words_has_no_conditions(folder: Path) -> None:
     assert record == {"id": "e", "conditions": []}
 
 
+def odds(folder: Path, **settings: object) -> list[float]:
+    """The odds of all that is told of a text when nothing is left out and these settings are read."""
+    path = folder / "markers.json"
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps(said | {"threshold": 1e-9, "settings": said["settings"] | settings}))
+    (record,) = predict_markers(folder, [instance(101)])
+    told_: Any = record["conditions"]
+    return [each["probability"] / (1 - each["probability"]) for each in told_]
+
+
+def test_what_was_drawn_for_one_in_so_many_is_as_much_less_probable(
+    tiny: MarkerSettings, tmp_path: Path
+) -> None:
+    folder = train_markers([instance(number) for number in range(4)], tiny, tmp_path / "out")
+    whole = odds(folder, negatives=1.0)
+    assert len(whole) > 5
+    assert odds(folder, negatives=0.25) == pytest.approx([each / 4 for each in whole], rel=0.02)
+
+
 def test_the_folder_says_how_it_came_to_be(folder: Path) -> None:
     said = json.loads((folder / "markers.json").read_text())
     assert said["labels"] == list(LABELS)

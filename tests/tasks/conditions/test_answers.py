@@ -101,6 +101,7 @@ def test_a_cut_answer_keeps_its_complete_items(tail: str, cut: int) -> None:
         "[{'Span': ' children', 'Label': 'Age'}]",
         f"{LIST}<|endoftext|> and more",
         f"{LIST}</s>",
+        f"{LIST}<end_of_turn>\n",
         f"{LIST}<\uff5cend\u2581of\u2581sentence\uff5c>",
         f"Answer: {LIST}",
         f"**Final answer:** {LIST}",
