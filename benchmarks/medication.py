@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmarks.medication_page import PAGE, write_page
+from benchmarks.medication_page import PAGE, PRECISION, write_page
 from benchmarks.medication_scale import measure_scale, measure_speed
 from benchmarks.medication_splits import (
     COLUMNS,
@@ -222,6 +222,7 @@ FIGURES = (
     "f1",
     "drugs",
     "edits",
+    PRECISION,
     *(f"{kind} {source}" for source in SOURCES for kind in ("macro", "micro")),
 )
 
@@ -229,6 +230,8 @@ FIGURES = (
 def figure(name: str, sums: Sums) -> NDArray[np.float64]:
     """A figure of each row of sums."""
     columns = dict(zip(COLUMNS, sums.T, strict=True))
+    if name == PRECISION:
+        return np.asarray(columns["right"] / np.maximum(columns["changes"], 1))
     kind, _, source = name.partition(" ")
     if kind == "micro":
         return np.asarray(columns[f"linked {source}"] / np.maximum(columns["pairs"], 1))

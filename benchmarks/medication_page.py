@@ -24,6 +24,11 @@ TITLES = {
 LEARNT, PLAIN = "logistic neural return_to_go", "logistic neural outcome"
 LOSS = 0.01
 ABSENT = "Not measured yet."
+PRECISION = "edit precision"
+PRECISION_ABOUT = (
+    " Edit precision: of the drugs that the editor added or removed, the share by which the list came nearer"
+    " to the given one."
+)
 Told = Mapping[str, Record]
 
 
@@ -36,6 +41,7 @@ def write_page(known: Record, page_path: Path = PAGE) -> Path:
         "runs": "\n".join(told(name, mapping(mapping(part)["about"])) for name, part in known.items()),
         "scorers": by_demo(demos, scorers),
         "frontiers": by_demo(demos, frontiers),
+        "precision_about": PRECISION_ABOUT if told_precision(demos) else "",
         "areas": by_demo(demos, areas),
         "bar_greedy": bar(demos, ("areas", LEARNT, "difference"), -LOSS),
         "equal": by_demo(demos, equal),
@@ -142,10 +148,17 @@ def frontiers(found: Record) -> str:
             own = mapping(figures)
             rates = [cell(own["macro PDDI"]), value(own["micro PDDI"]), value(own["macro CRESCENDDI"], 4)]
             lengths = [value(own["drugs"], 1), value(own["edits"], 1)]
+            right = [cell(own[PRECISION])] if PRECISION in own else []
             name = title(system).removeprefix("logistic regression, ")
-            rows.append([name, alpha, cell(own["jaccard"]), value(own["f1"]), *rates, *lengths])
+            rows.append([name, alpha, cell(own["jaccard"]), value(own["f1"]), *rates, *lengths, *right])
     heads = ["editor", "alpha", "Jaccard", "F1", "PDDI macro", "micro", "CRESCENDDI macro", "drugs", "edits"]
-    return table(heads, rows)
+    return table([*heads, PRECISION] if told_precision({"": found}) else heads, rows)
+
+
+def told_precision(demos: Told) -> bool:
+    """Whether the splits were measured with it."""
+    curves = [mapping(curve) for found in demos.values() for curve in mapping(found["systems"]).values()]
+    return any(PRECISION in mapping(figures) for curve in curves for figures in curve.values())
 
 
 def areas(found: Record) -> str:

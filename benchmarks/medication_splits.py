@@ -64,7 +64,10 @@ COLUMNS = (
     "edits",
     "pairs",
     *(f"{a} {b}" for b in SOURCES for a in ("linked", "rate")),
+    "changes",
+    "right",
 )
+"""The last two: drugs that differ from the first list, and how many of these lead towards the given one."""
 DEMOS = {"mimic3": ("mimic3", "mimic-iii-demo-1.4"), "mimic4": ("meds", "mimic4-demo-meds")}
 _DIGITS = 6
 
@@ -96,8 +99,10 @@ class Records:
         """What lists are edited by."""
         return next(iter(self.tables.values()))
 
-    def sums(self, cases: Sequence[Case], proposed: Sequence[Proposed]) -> Sums:
-        """Lists against those that were given."""
+    def sums(
+        self, cases: Sequence[Case], proposed: Sequence[Proposed], first: Sequence[Proposed] | None = None
+    ) -> Sums:
+        """Lists against those that were given; `first` are what they were edited from (None: the same)."""
         lists = [[self.places[name] for name in each.drugs] for each in proposed]
         found = overlap(lists, [[self.places[name] for name in case.visit.names] for case in cases])
         every = pairs(found.predicted)
@@ -106,9 +111,22 @@ class Records:
         for matrix in self.matrices:
             linked = interacting_pairs(lists, matrix)
             columns += [linked, share(linked, every)]
+        columns += changes(cases, proposed, first or proposed)
         owners = [case.visit.patient for case in cases]
         table = clustered(np.column_stack(columns), owners).round(_DIGITS)
         return dict(zip(dict.fromkeys(owners), table.tolist(), strict=True))
+
+
+def changes(
+    cases: Sequence[Case], proposed: Sequence[Proposed], first: Sequence[Proposed]
+) -> list[NDArray[np.int64]]:
+    """How many drugs of each list differ from the first one, and how many of these lead towards gold."""
+    found = []
+    for case, own, begun in zip(cases, proposed, first, strict=True):
+        changed = set(own.drugs) ^ set(begun.drugs)
+        nearer = sum((name in own.drugs) == (name in case.visit.names) for name in changed)
+        found.append((len(changed), nearer))
+    return list(np.array(found, dtype=np.int64).reshape(-1, 2).T)
 
 
 def tables() -> dict[str, InteractionTable]:
@@ -168,9 +186,12 @@ def along(
     alphas: Sequence[float],
 ) -> dict[str, Sums]:
     """The lists of a policy at each alpha, made as ``recommend`` makes them."""
-    lister, _ = load_lists("medication").prepare(policy, Knowledge(records.editing), settings)
+    task, known = load_lists("medication"), Knowledge(records.editing)
+    lister, _ = task.prepare(policy, known, settings)
+    plain, _ = task.prepare(Policy(policy.kind, policy.scorer), known, {"editor": "none"})
+    (first,) = plain.along(cases, [0.0])
     lists = lister.along(cases, alphas)
-    return {f"{alpha:g}": records.sums(cases, each) for alpha, each in zip(alphas, lists, strict=True)}
+    return {f"{alpha:g}": records.sums(cases, each, first) for alpha, each in zip(alphas, lists, strict=True)}
 
 
 def neural(

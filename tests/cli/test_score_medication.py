@@ -46,6 +46,23 @@ def test_every_figure_of_the_contract_is_there(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.usefixtures("work")
+@pytest.mark.parametrize("names", ["warfarin,cumadin", "cumadin,warfarin"])
+def test_other_names_count_in_the_interactions(names: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("ddi.csv").write_text("drug_a,drug_b\ncumadin,aspirin\n")
+    Path("names.csv").write_text(f"name,alias\n{names}\n")
+    found = []
+    for options in ([], ["--names=names.csv"]):
+        assert score("--json", "--interactions=ddi.csv", "--resamples=5", *options) == 0
+        printed = capsys.readouterr()
+        figures: dict[str, Any] = json.loads(printed.out)
+        found.append(
+            (figures["ddi_rate_micro"]["value"], figures["interactions"]["drugs_known"], printed.err)
+        )
+    warning = "warning: 1 of 2 drugs of the interactions are in no list: cumadin\n"
+    assert found == [(0.0, 1, warning), (1.0, 2, "")]
+
+
+@pytest.mark.usefixtures("work")
 def test_two_files_of_predictions_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert score("--against", "bad.jsonl", "--resamples=50") == 0
     printed = capsys.readouterr().out
@@ -62,7 +79,8 @@ def test_two_files_of_predictions_are_compared(capsys: pytest.CaptureFixture[str
         (["--predictions=none.jsonl"], "none.jsonl: cannot be read"),
         (["--interactions=none.csv"], "none.csv: cannot be read"),
         (["--interactions=gold.jsonl"], "is no known table of interactions"),
-        (["--set", "colour=red"], "there is no setting 'colour' (settings: interactions)"),
+        (["--set", "colour=red"], "there is no setting 'colour' (settings: interactions, names)"),
+        (["--interactions=ddi.csv", "--names=none.csv"], "none.csv: cannot be read"),
         (["--errors"], "knows no relations and lists no errors"),
         (["--gold=bad.jsonl"], "no visit has gold"),
     ],
@@ -79,6 +97,8 @@ def test_other_tasks_know_no_interactions(capsys: pytest.CaptureFixture[str]) ->
     files = ["--gold=gold.jsonl", "--predictions=good.jsonl", "--interactions=ddi.csv"]
     assert main(["score", "relations", *files]) == 2
     assert "no setting 'interactions'" in capsys.readouterr().err
+    assert main(["score", "relations", *files[:2], "--names=names.csv"]) == 2
+    assert "no setting 'names'" in capsys.readouterr().err
 
 
 def test_visits_are_no_documents(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,13 +34,15 @@ EARLIER = Visit("a", "p", 0.0, diagnoses=(Code("icd9", "1"),), extra={STAY_HOURS
 LATER = Visit("b", "p", 3.0, diagnoses=(Code("icd9", "2", hours=-1.0),), drugs=(Drug("x", 1.0),))
 
 
-def imported(folder: Path, when: When = "stay", **options: object) -> tuple[list[Visit], dict[str, object]]:
+def imported(
+    folder: Path, when: When = "stay", tables: Mapping[str, str] = MIMIC3, **options: object
+) -> tuple[list[Visit], dict[str, object]]:
     """The visits of the invented records, and the audit as it is written."""
     out = folder / "visits.jsonl"
     ndc = folder / "ndc.csv"
     ndc.write_text(NDC)
     chosen = replace(ImportOptions(when=when, ndc=ndc), **options)  # type: ignore[arg-type]
-    import_visits(write_tables(folder / "source", MIMIC3), "mimic3", out, chosen)
+    import_visits(write_tables(folder / "source", tables), "mimic3", out, chosen)
     found = [item for item in read(out) if isinstance(item, Visit)]
     audit: dict[str, object] = json.loads(audit_path(out).read_text())
     return found, audit
@@ -198,6 +202,53 @@ def test_every_row_is_kept_or_lost_for_a_reason(tmp_path: Path, when: When) -> N
     assert visits["read"] == visits["kept"] + sum(visits["lost"].values()) == 3
 
 
+def test_an_unclosed_quote_costs_its_own_row_and_every_row_is_counted(tmp_path: Path) -> None:
+    head, *lines = MIMIC3["PRESCRIPTIONS.csv"].splitlines()
+    for place, line in enumerate(lines):
+        left = [each for each in lines if each is not line]
+        rows = []
+        for table in ([*left[:place], re.sub(",(MAIN|BASE)", ',"MAIN', line), *left[place:]], left):
+            text = "\n".join([head, *table]) + "\n"
+            visits, audit = imported(tmp_path, tables={**MIMIC3, "PRESCRIPTIONS.csv": text})
+            rows.append((visits, audit["rows"]))
+        (visits, spoilt), (expected, whole) = rows
+        assert isinstance(spoilt, dict)
+        assert isinstance(whole, dict)
+        assert visits == expected
+        assert spoilt == {**whole, "read": 10, "lost": {**whole["lost"], "not a row": 1}}
+
+
+def test_impossible_ages_are_left_out_and_counted(tmp_path: Path) -> None:
+    born = "SUBJECT_ID,GENDER,DOB\n2,F,2200-06-01 00:00:00\n10,M,2050-01-01 00:00:00\n"
+    visits, audit = imported(tmp_path, tables={**MIMIC3, "PATIENTS.csv": born})
+    assert [(visit.id, visit.age) for visit in visits] == [("201", None), ("101", None), ("102", None)]
+    assert audit["remarks"] == {"impossible age": 3}
+
+
+def test_drugs_from_24_hours_on_are_not_of_the_admission(tmp_path: Path) -> None:
+    """The patient came on the first of January at ten."""
+    text = MIMIC3["PRESCRIPTIONS.csv"].replace("2200-01-03 00:00:00", "2200-01-02 10:00:00")
+    text = text.replace("10,102,2200-03-01 00:00:00,MAIN,Heparin,0", "10,101,2200-01-02 09:59:00,MAIN,Zinc,0")
+    visits, audit = imported(tmp_path, "admission", {**MIMIC3, "PRESCRIPTIONS.csv": text}, ndc=None)
+    first = next(visit for visit in visits if visit.id == "101")
+    assert first.names == ("aspirin", "zinc")
+    rows = audit["rows"]
+    assert isinstance(rows, dict)
+    assert (rows["lost"]["after 24 h"], rows["lost"]["no time"]) == (1, 1)
+
+
+def test_a_whole_stay_needs_a_diagnosis_and_an_admission_does_not(tmp_path: Path) -> None:
+    """A reason in words is no diagnosis of a whole stay."""
+    text = MIMIC3["DIAGNOSES_ICD.csv"].replace("10,102,1,486\n", "")
+    tables = {**MIMIC3, "DIAGNOSES_ICD.csv": text}
+    visits, audit = imported(tmp_path, tables=tables)
+    assert [visit.id for visit in visits] == ["201", "101"]
+    counts = audit["visits"]
+    assert isinstance(counts, dict)
+    assert (counts["read"], counts["lost"]) == (3, {"no diagnosis": 1})
+    assert "102" in {visit.id for visit in imported(tmp_path, "admission", tables)[0]}
+
+
 def test_the_audit_says_why_and_shows_strings_of_drugs_only(tmp_path: Path) -> None:
     _, audit = imported(tmp_path)
     rows = audit["rows"]
@@ -223,6 +274,16 @@ def test_drugs_without_support_are_in_no_list(tmp_path: Path) -> None:
     visits, audit = imported(tmp_path, ndc=None, names=names, min_support=2)
     assert [visit.names for visit in visits] == [("aspirin",), ("aspirin", "heparin"), ("heparin",)]
     assert audit["below_min_support"] == {"warfarin": 1}
+
+
+def test_drugs_without_support_are_not_kept_for_later_visits_either(tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("name,alias\naspirin,\nheparin,\nwarfarin,Coumadin tablets\n")
+    text = MIMIC3["PRESCRIPTIONS.csv"].replace("2,201,,", "2,201,2200-01-02 00:00:00,")
+    tables = {**MIMIC3, "PRESCRIPTIONS.csv": text}
+    for least, kept in ((1, {"aspirin", "heparin", "warfarin"}), (2, {"aspirin"})):
+        visits, _ = imported(tmp_path, "admission", tables, ndc=None, names=names, min_support=least)
+        assert {name for visit in visits for name in at_its_end(visit).names} == kept
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -69,6 +69,12 @@ def test_the_order_of_training_visits_is_nothing() -> None:
     assert turned.probabilities(rows) == pytest.approx(NEIGHBOURS.probabilities(rows))
 
 
+def test_probabilities_are_calibrated_as_the_scorer_was() -> None:
+    """Half of the visits had each of two drugs, a quarter the third: log-odds of 0 and of -log 3."""
+    found = scorer("popularity").probabilities(Rows.of([[]], 4))[0]
+    assert found == pytest.approx([1 / (1 + np.exp(0.1))] * 2 + [1 / (1 + np.exp(1.2 * np.log(3) + 0.1))])
+
+
 def test_evidence_adds_up_to_the_log_odds() -> None:
     chosen, rows = scorer("logistic"), Rows.of([[1, 3]], 4)
     found = chosen.evidence(rows.row(0), [0, 2])

@@ -1,6 +1,7 @@
 """A policy is read by what its folder says it is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from apothecary.networks.list_editor import Terms, greedy_editor, write_editor
 from apothecary.networks.scorer_files import PART, read_scorer, write_scorer
 from apothecary.runs.policies import RecommendOptions
 from apothecary.runs.recommending import recommend
-from tests.runs.invented_visits import trained
+from apothecary.training.recommender import train_recommender
+from tests.runs.invented_visits import trained, write_visits
 
 
 @pytest.fixture
@@ -59,6 +61,56 @@ def test_a_changed_scorer_is_another_policy(work: Path) -> None:
     (folder / PART / "model.json").write_text(text.replace('"threshold": 0.', '"threshold": 0.0'))
     with pytest.raises(RunMismatch, match="policy"):
         recommend(work / "visits.jsonl", folder, options(work), out=work / "run")
+
+
+def test_other_names_count_in_the_interactions(work: Path) -> None:
+    """Which of two names the table has makes no difference: both ways the pair is told and weighs."""
+    told: list[str] = []
+    for table, names in (("warfarin", ""), ("cumadin", "warfarin,cumadin"), ("cumadin", "cumadin,warfarin")):
+        (work / "pairs.csv").write_text(f"drug_a,drug_b,severity,source\naspirin,{table},major,one\n")
+        (work / "names.csv").write_text(f"name,alias\n{names}\naspirin,asa\n")
+        given = RecommendOptions((work / "pairs.csv",), work / "names.csv", settings={"safety": 4})
+        recommend(work / "visits.jsonl", work / "policy", given, out=work / str(len(told)))
+        told.append((work / str(len(told)) / "predictions.jsonl").read_text())
+    assert '"reason":"interaction"' in told[0]
+    assert told == [told[0]] * 3
+
+
+def test_names_of_interactions_that_the_policy_lacks_are_told(work: Path) -> None:
+    (work / "pairs.csv").write_text("drug_a,drug_b\naspirin,warfarn\naspirin,heparine\nzinc,iron\n")
+    given = RecommendOptions((work / "pairs.csv",))
+    found = recommend(work / "visits.jsonl", work / "policy", given, out=work / "run")
+    line = "4 of 5 drugs of the interactions are not in the policy: heparine, iron, warfarn, ..."
+    assert line in found.warnings
+    assert line in (work / "run" / "report.html").read_text()
+
+
+def test_inputs_that_were_known_late_are_told(work: Path) -> None:
+    early = write_visits(work / "early.jsonl", diagnoses=[{"system": "icd9", "code": "4019", "hours": -1.0}])
+    (work / "early.toml").write_text('visits = "early.jsonl"\nkind = "knn"\n')
+    said: dict[str, str] = {}
+    for name in ("early", "config"):
+        lines: list[str] = []
+        train_recommender(work / f"{name}.toml", out=work / name, say=lines.append)
+        said[name] = "\n".join(lines)
+    assert "known late" not in said["early"]
+    assert "warning: inputs of 40 of 40 visits to learn from were known late" in said["config"]
+    told = {}
+    for policy in ("policy", "early"):
+        for visits in (work / "visits.jsonl", early):
+            found = recommend(visits, work / policy, options(work), out=work / f"{policy}-{visits.stem}")
+            told[policy, visits.stem] = [each for each in found.warnings if "known late" in each]
+    ((both,), (learnt,), (given,), none) = told.values()
+    assert "inputs of 40 of 40 visits and of 40 of 40 visits that the policy learnt from were" in both
+    assert "inputs of 40 of 40 visits that the policy learnt from were known late" in learnt
+    assert "inputs of 40 of 40 visits were known late, or it is not told when: visits import --when" in given
+    assert none == []
+
+
+def test_an_edited_policy_tells_what_its_scorer_learnt(work: Path) -> None:
+    given = replace(options(work), limit=5)
+    found = recommend(work / "visits.jsonl", edited(work), given, out=work / "run")
+    assert "of 5 of 5 visits and of 40 of 40 visits that the policy learnt from" in found.warnings[-1]
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{}", '{"what": "apothecary span model"}', "[" * 20_000])

@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,23 +12,60 @@ from hypothesis import given as given_by
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from apothecary.corpora.visits import folds
 from apothecary.errors import DataError, FormatError, UsageError
-from apothecary.formats.visit_rows import read
 from apothecary.networks.scorer_files import read_scorer
-from apothecary.networks.visit_scorers import Rows
-from apothecary.tasks.recommending import load_lists
+from apothecary.networks.visit_scorers import Rows, log_odds, logistic
+from apothecary.tasks.recommending import Case, load_lists
 from apothecary.training.logistic_fitting import BLOCK, NEAR, fit_logistic
-from apothecary.training.recommender import cases_of, fit, measure, train_recommender
+from apothecary.training.recommender import cases_of, fit, train_recommender
 from apothecary.training.recommender_settings import RecommenderSettings
-from apothecary.training.scorer_fitting import need_fitting
-from apothecary.visits import Visit
+from apothecary.training.scorer_fitting import given_matrix, need_fitting
+from apothecary.visits import Code, Drug, Visit
 from tests.runs.invented_visits import write_visits
+
+LISTS = load_lists("medication")
 
 
 def config(folder: Path, text: str, count: int = 40) -> Path:
     write_visits(folder / "visits.jsonl", count)
     (folder / "mine.toml").write_text(f'visits = "visits.jsonl"\n{text}')
     return folder / "mine.toml"
+
+
+def change_visits(path: Path, chosen: Path) -> None:
+    """Change codes and lists of those visits of a file that stand in another."""
+    ids = {json.loads(line)["visit_id"] for line in chosen.read_text().splitlines()}
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    new = {"diagnoses": [{"system": "icd9", "code": "486", "title": "new"}], "gold": ["aspirin", "new"]}
+    path.write_text("".join(json.dumps(row | (new if row["visit_id"] in ids else {})) + "\n" for row in rows))
+
+
+def visit(patient: str, codes: str, drugs: str, order: int = 0, system: str = "icd9") -> Visit:
+    return Visit(
+        f"{patient}-{order}",
+        patient,
+        order,
+        diagnoses=tuple(Code(system, code) for code in codes.split()),
+        drugs=tuple(map(Drug, drugs.split())),
+    )
+
+
+def noisy_cases(stays: int = 1) -> list[Case]:
+    """So many visits for each patient, each with a code of its own; a drug mostly goes with its code."""
+    draw, names = np.random.default_rng(3), np.array(["a", "b", "c", "d", "e", "f"])
+    visits = []
+    for number in range(60):
+        has = draw.random(6) < 0.5
+        drugs = names[has == (draw.random(6) < 0.8)]
+        visits.append(
+            visit(f"p{number}", " ".join([*names[has], f"p{number}"]), " ".join(drugs), system="own")
+        )
+    return cases_of(visits)
+
+
+def picked(cases: list[Case], chosen: np.ndarray) -> list[Case]:
+    return [case for case, own in zip(cases, chosen, strict=True) if own]
 
 
 @pytest.mark.parametrize("kind", ["popularity", "knn", "logistic"])
@@ -61,16 +100,80 @@ def test_training_twice_gives_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_nothing_of_visits_kept_out_is_learnt(tmp_path: Path) -> None:
-    visits = [item for item in read(write_visits(tmp_path / "v.jsonl")) if isinstance(item, Visit)]
-    chosen = RecommenderSettings("v.jsonl", kind="knn")
-    train, test = cases_of(visits[:30]), cases_of(visits[30:])
-    fitted = fit(train, chosen, load_lists("medication"))
-    assert fitted.scorer.about["visits"] == 30
-    measure(fitted, test)
-    again = fit(train, chosen, load_lists("medication"))
-    rows = fitted.space.rows(test)
-    assert (fitted.scorer.probabilities(rows) == again.scorer.probabilities(rows)).all()
+@pytest.mark.parametrize("kind", ["knn", "logistic"])
+def test_visits_kept_out_change_nothing_of_what_is_learnt(kind: str, tmp_path: Path) -> None:
+    path = config(tmp_path, f'kind = "{kind}"\nheld_out = 0.25\nmin_support = 1\nmin_features = 1\n')
+    learnt = []
+    for name in ("as it was", "changed"):
+        folder = train_recommender(path, out=tmp_path / name).folder
+        record = json.loads((folder / "model.json").read_text())
+        assert record["about"].pop("held_out") is not None
+        del record["about"]["visits_sha256"]
+        learnt.append((record, (folder / "arrays.npz").read_bytes()))
+        change_visits(tmp_path / "visits.jsonl", folder / "held-out.jsonl")
+    assert learnt[0] == learnt[1]
+
+
+def test_the_scores_of_a_visit_come_from_scorers_without_its_patient() -> None:
+    cases = noisy_cases(stays=2)
+    chosen = RecommenderSettings("", kind="knn", min_support=1, min_features=1, folds=4)
+    fitted = fit(cases, chosen, LISTS)
+    assert fitted.scores is not None
+    for part in folds([case.visit for case in cases], 4, seed=chosen.seed):
+        own = np.array([case.visit in part.test for case in cases])
+        other = fit(picked(cases, ~own), replace(chosen, folds=1), LISTS)
+        odds = log_odds(other.scorer.probabilities(other.space.rows(picked(cases, own))))
+        expected = logistic(fitted.scorer.slope * odds + fitted.scorer.intercept)
+        assert fitted.scores[own] == pytest.approx(expected)
+
+
+def test_probabilities_are_as_often_right_as_they_say() -> None:
+    """The nearest visit alone says 0 or 1, and is wrong in every fourth case."""
+    cases = noisy_cases()
+    chosen = RecommenderSettings("", kind="knn", neighbours=1, prior=0.0, min_support=1, min_features=1)
+    fitted = fit(cases, chosen, LISTS)
+    assert fitted.scores is not None
+    assert fitted.inner is not None
+    given = given_matrix([case.visit.names for case in cases], fitted.scorer.vocabulary)
+    for said in (fitted.scores > 0.5, fitted.scores <= 0.5):
+        assert fitted.scores[said].mean() == pytest.approx(given[said].mean(), abs=0.03)
+    assert fitted.inner["ece"] < 0.05 < 0.2 < fitted.inner["ece_uncalibrated"]
+    # Every visit is its own nearest one, so that the scorer says the same two numbers.
+    found = fitted.scorer.probabilities(fitted.space.rows(cases))
+    assert [found.min(), found.max()] == pytest.approx([fitted.scores.min(), fitted.scores.max()])
+
+
+@pytest.mark.parametrize("kind", ["popularity", "logistic"])
+def test_the_threshold_gives_the_lists_nearest_to_those_that_were_given(kind: Any) -> None:
+    cases = noisy_cases()
+    fitted = fit(cases, RecommenderSettings("", kind=kind, min_support=1, min_features=1), LISTS)
+    assert fitted.scores is not None
+    nearness = {}
+    for threshold in (round(0.02 + place / 100, 2) for place in range(88)):
+        overlaps = []
+        for case, row in zip(cases, fitted.scores, strict=True):
+            gold, listed = set(case.visit.names), set(np.array(fitted.scorer.vocabulary)[row >= threshold])
+            overlaps.append(len(gold & listed) / len(gold | listed))
+        nearness[threshold] = np.mean(overlaps)
+    assert fitted.scorer.threshold == max(nearness, key=lambda each: (nearness[each], each))
+    assert fitted.inner is not None
+    assert fitted.inner["jaccard"] == pytest.approx(max(nearness.values()))
+
+
+def test_all_earlier_visits_are_features() -> None:
+    visits = [
+        visit("p", "4019", "aspirin", 0),
+        visit("p", "25000", "zinc", 1),
+        visit("p", "4280", "heparin", 2),
+    ]
+    cases = cases_of(visits)
+    fitted = fit(cases, RecommenderSettings("", min_support=1, min_features=1), LISTS)
+    last = fitted.space.rows(cases[2:], ("aspirin", "heparin", "zinc"))
+    told = {fitted.space.names[column] for column in last.row(0)}
+    assert {"earlier drug:aspirin", "earlier drug:zinc"} <= told
+    assert {"earlier diagnosis icd9:401*", "earlier diagnosis icd9:250*"} <= told
+    assert last.earlier is not None
+    assert last.earlier.given.tolist() == [[True, False, False], [False, False, True]]
 
 
 def test_one_patient_has_no_inner_parts(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,14 @@ from apothecary.networks.visit_scorers import DrugScorer, Earlier, Rows
 from apothecary.networks.visit_steps import LONGEST, block_of
 from apothecary.runs.policies import RecommendOptions
 from apothecary.runs.recommending import recommend
+from apothecary.tasks.recommending import load_lists
 from apothecary.training.network_settings import NetworkSettings
-from apothecary.training.recommender import train_recommender
+from apothecary.training.recommender import cases_of, fit, train_recommender
+from apothecary.training.recommender_settings import RecommenderSettings
+from apothecary.training.scorer_fitting import DrugFacts
 from apothecary.training.visit_networks import Known, controlled_loss, fit_network, share_of_harm
+from apothecary.visits import Code, Drug, Visit
+from apothecary.vocab.interactions import Interaction, InteractionTable
 from tests.runs.invented_visits import write_visits
 
 KINDS = ["safedrug", "gamenet"]
@@ -169,6 +175,26 @@ def test_a_network_is_trained_from_a_file_and_recommends(tmp_path: Path) -> None
     options = RecommendOptions(interactions=(tmp_path / "ddi.csv",))
     told = recommend(tmp_path / "visits.jsonl", found.folder, options, out=tmp_path / "run")
     assert (told.status, told.visits) == ("complete", 40)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_interactions_that_a_training_is_given_part_the_drugs(kind: Any) -> None:
+    """Two drugs are given for one code; who learns that they interact lists them together less often."""
+    treated = {"a": (Drug("aspirin"), Drug("warfarin")), "b": (Drug("zinc"),)}
+    visits = [
+        Visit(f"v{n}", f"p{n}", diagnoses=(Code("own", "ab"[n % 2]),), drugs=treated["ab"[n % 2]])
+        for n in range(30)
+    ]
+    quick = replace(QUICK, epochs=20, batch=6, target=0.0, slack=0.02)
+    chosen = RecommenderSettings("", kind=kind, folds=1, network=quick)
+    known = InteractionTable.of([Interaction("Warfarin", "aspirin")])
+    cases, lists = cases_of(visits), load_lists("medication")
+    together = []
+    for facts in (DrugFacts(), DrugFacts(known)):
+        found = fit(cases, chosen, lists, facts)
+        rows = found.space.rows(cases, found.scorer.vocabulary)
+        together.append(found.scorer.probabilities(rows)[:, :2].prod(axis=1).mean())
+    assert together[1] < 0.8 * together[0]
 
 
 def test_parts_of_molecules_are_read_from_a_table(tmp_path: Path) -> None:

@@ -14,7 +14,11 @@ from apothecary.vocab.ndc import NdcMap
 
 NAMES = DrugNames.of(
     ["Acetylsalicylic acid", "Heparin", "Warfarin", "Water"],
-    [("Aspirin", "Acetylsalicylic acid"), ("rxnorm:1191", "Acetylsalicylic acid")],
+    [
+        ("Aspirin", "Acetylsalicylic acid"),
+        ("rxnorm:1191", "Acetylsalicylic acid"),
+        ("rxnorm:11295", "Water"),
+    ],
     ["Water"],
 )
 NDC = NdcMap.of(
@@ -48,6 +52,15 @@ def test_what_is_excluded_is_known_and_no_name() -> None:
         True,
         False,
     )
+
+
+def test_names_stand_with_their_aliases() -> None:
+    assert [set(group) for group in NAMES.groups] == [
+        {"acetylsalicylicacid", "aspirin", "rxnorm:1191"},
+        {"heparin"},
+        {"warfarin"},
+        {"water", "rxnorm:11295"},
+    ]
 
 
 def test_names_keep_the_order_of_the_file(tmp_path: Path) -> None:
@@ -156,6 +169,7 @@ def test_any_text_gives_sorted_names_without_doubles(text: str) -> None:
         ("Water", "", "", Named(reason="excluded drug")),
         ("", "", "", Named(reason="no name")),
         ("Zincum", "", "rxnorm:1191", Named(("Acetylsalicylic acid",), by="code")),
+        ("Heparin", "00000000002", "rxnorm:11295", Named(reason="excluded drug")),
     ],
 )
 def test_the_ndc_counts_unless_the_name_speaks_against_it(

@@ -82,6 +82,33 @@ def test_aliases_survive_a_union_and_the_choice_of_a_source() -> None:
     assert TABLE.of_source("BNF").sources == ("BNF",)
 
 
+def test_names_of_one_drug_share_what_is_said_of_any_of_them() -> None:
+    groups = [("ASA", "acetyl salicylic acid", "Brandol"), ("cotrimoxazole", "Bactrim"), ("warfarin", "x")]
+    helpful = [Interaction.between("Aspirin", "Clopidogrel")]
+    named = InteractionTable.of(TABLE.rows, TABLE.aliases, helpful).also_named(groups)
+    for name in ("ASA", "Brandol", "aspirin"):
+        assert named.of_pair(name, "X") == TABLE.of_pair("aspirin", "warfarin")
+        assert named.beneficial.of_pair(name, "clopidogrel")
+    assert named.matrix(["bactrim", "warfarin", "asa"]).tolist() == [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
+    assert named.outside(["Brandol", "Bactrim", "x"]) == ()
+    assert named.of_source("BNF").of_pair("asa", "x")
+    assert named.rows == TABLE.rows
+
+
+def test_rows_under_two_names_of_a_drug_are_of_both_and_of_their_aliases() -> None:
+    rows = [Interaction.between("paracetamol", "heparin"), Interaction.between("acetaminophen", "zinc")]
+    aliases = [("Tylenol", "acetaminophen"), ("two", "heparin"), ("two", "zinc"), ("Liquaemin", "heparin")]
+    named = InteractionTable.of(rows, aliases)
+    named = named.also_named([("acetaminophen", "paracetamol"), ("two", "both")])
+    for name in ("acetaminophen", "paracetamol", "tylenol"):
+        assert named.of_pair(name, "heparin")
+        assert named.of_pair(name, "zinc")
+    assert named.of_pair("both", "acetaminophen") == named.of_pair("two", "acetaminophen")
+    # A name of two drugs makes them, and their other names, no names of each other.
+    for name in ("heparin", "liquaemin"):
+        assert [row.second for row in named.of_pair(name, "acetaminophen")] == ["paracetamol"]
+
+
 def test_interactions_among_a_list_are_named_pair_by_pair() -> None:
     found = TABLE.among(["Heparin", "Septrin", "warfarin", "Warfarin", "aspirin"])
     assert [len(rows) for rows in found] == [2, 1]

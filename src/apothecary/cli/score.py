@@ -35,6 +35,13 @@ def score(
             metavar="FILE",
         ),
     ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            help="Other names of drugs, for the interactions: a table name,alias (medication).",
+            metavar="FILE",
+        ),
+    ] = None,
     broader: Annotated[
         str, typer.Option(help="Predictions with a side flagged broader: keep or drop.", metavar="keep|drop")
     ] = "keep",
@@ -65,9 +72,11 @@ def score(
 
     if broader not in ("keep", "drop"):
         raise UsageError(f"'{broader}' is neither keep nor drop", where="--broader")
-    settings = read_settings(None, assignments, task) | (
-        {"interactions": interactions} if interactions else {}
-    )
+    settings = read_settings(None, assignments, task)
+    if interactions:
+        settings["interactions"] = interactions
+    if names is not None:
+        settings["names"] = str(names)
     options = ScoreOptions(
         broader="drop" if broader == "drop" else "keep",
         excuse_broader=excuse_broader,

@@ -12,7 +12,15 @@ from apothecary.formats.visit_rows import HISTORY, codes_of, drugs_of
 from apothecary.formats.visit_stays import STAY_HOURS
 from apothecary.visits import Patient, Visit
 
-__all__ = ["DECISION_HOURS", "WHOLE_STAY", "at_its_end", "earlier_visits", "late_inputs", "patients_of"]
+__all__ = [
+    "DECISION_HOURS",
+    "WHOLE_STAY",
+    "at_its_end",
+    "earlier_visits",
+    "late_inputs",
+    "late_warning",
+    "patients_of",
+]
 
 DECISION_HOURS = 0.0
 """When the list of a visit is decided: at its beginning."""
@@ -98,6 +106,15 @@ def late_inputs(
         if each.patient != visit.patient or _ends_late(each, visit, decision_hours):
             found.append(f"history[{place}]")
     return tuple(found)
+
+
+def late_warning(*found: tuple[int, int, str]) -> tuple[str, ...]:
+    """One line of how many visits have `late_inputs`, of how many of which kind; () where none has."""
+    told = " and of ".join(f"{late:,} of {every:,} {visits}" for late, every, visits in found if late)
+    if not told:
+        return ()
+    hint = "visits import --when admission leaves them out"
+    return (f"inputs of {told} were known late, or it is not told when: {hint}",)
 
 
 def _ends_late(earlier: Visit, visit: Visit, decision_hours: float) -> bool:

@@ -13,10 +13,13 @@ import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from apothecary import ADVICE, __version__
+from apothecary.corpora.visit_times import late_inputs, late_warning
 from apothecary.errors import ModelMissing, UsageError, WeightsError
+from apothecary.formats import visit_rows
 from apothecary.formats.lines import printable
 from apothecary.networks import list_editor, scorer_files
 from apothecary.networks.list_editor import read_editor
@@ -26,6 +29,7 @@ from apothecary.runs.ledger import Spent
 from apothecary.runs.manifest import now
 from apothecary.runs.visit_files import Survey, survey
 from apothecary.tasks.recommending import Knowledge, Lister, Policy, load_lists
+from apothecary.visits import Visit
 from apothecary.vocab.drug_groups import read_drug_groups
 from apothecary.vocab.drug_names import read_drug_names
 from apothecary.vocab.interaction_files import read_interactions
@@ -35,6 +39,8 @@ __all__ = ["Opened", "RecommendOptions", "open_policy", "policy_folder", "read_p
 
 POLICIES = Path("models")
 """Where trainings write, and where a policy is looked for by its name."""
+LOOKED_AT = 10_000
+"""Visits that are looked at for inputs that were known late."""
 _SHOWN = 3
 
 
@@ -42,9 +48,9 @@ _SHOWN = 3
 class RecommendOptions:
     """What is recommended by, beside the policy.
 
-    `interactions` are the files of which the table is made, `names` other names of drugs, `classes` a table
-    ``drug,class``, `excluded` drugs or classes that are never recommended. `settings` are the task's. `fresh`
-    starts an existing folder anew.
+    `interactions` are the files of which the table is made. `names` are other names of drugs, for the
+    interactions as for allergies. `classes` is a table ``drug,class``, `excluded` drugs or classes that are
+    never recommended. `settings` are the task's. `fresh` starts an existing folder anew.
     """
 
     interactions: tuple[Path, ...]
@@ -96,17 +102,17 @@ def open_policy(
     have lists and the policy knows no drug of them.
     """
     chosen, name, digest = read_policy(policy) if isinstance(policy, str) else policy
-    knowledge = Knowledge(
-        interactions=read_interactions(options.interactions),
-        names=read_drug_names(options.names) if options.names else None,
-        classes=read_drug_groups(options.classes) if options.classes else (),
-        excluded=options.excluded,
-    )
+    knowledge = _read_knowledge(options)
     lister, settings = load_lists(options.task).prepare(chosen, knowledge, options.settings)
     found = survey(visits, encoding=options.encoding)
-    vocabulary = chosen.scorer.vocabulary
-    warnings = (*lister.warnings, *_outside(found, vocabulary, visits))
-    table = knowledge.interactions
+    table, vocabulary = knowledge.interactions, chosen.scorer.vocabulary
+    unknown = table.outside(vocabulary)
+    warnings = (
+        *lister.warnings,
+        *_absent("interactions", unknown, len(table.names)),
+        *_outside(found, vocabulary, visits),
+        *late_warning(_late(visits, found.rows, options), _learnt_late(chosen)),
+    )
     identity = {
         "task": options.task,
         "version": __version__,
@@ -129,7 +135,7 @@ def open_policy(
             "files": [printable(path) for path in options.interactions],
             "pairs": len(table),
             "drugs": len(table.names),
-            "drugs_not_in_the_policy": len(table.outside(vocabulary)),
+            "drugs_not_in_the_policy": len(unknown),
             "sources": list(table.sources),
         },
         "notes": list(warnings),
@@ -140,6 +146,17 @@ def open_policy(
         "finished": None,
     }
     return Opened(lister, vocabulary, table, found, warnings, manifest)
+
+
+def _read_knowledge(options: RecommendOptions) -> Knowledge:
+    names = read_drug_names(options.names) if options.names else None
+    table = read_interactions(options.interactions)
+    return Knowledge(
+        interactions=table.also_named(names.groups) if names else table,
+        names=names,
+        classes=read_drug_groups(options.classes) if options.classes else (),
+        excluded=options.excluded,
+    )
 
 
 def read_policy(name: str) -> tuple[Policy, str, str]:
@@ -189,10 +206,31 @@ def _outside(found: Survey, vocabulary: Sequence[str], visits: Path) -> list[str
             where=printable(visits),
             hint=hint,
         )
-    if not unknown:
+    return _absent("lists", unknown, len(found.drugs))
+
+
+def _absent(place: str, names: Sequence[str], total: int) -> list[str]:
+    if not names:
         return []
-    shown = ", ".join(unknown[:_SHOWN]) + (", ..." if len(unknown) > _SHOWN else "")
-    return [f"{len(unknown)} of {len(found.drugs)} drugs of the lists are not in the policy: {shown}"]
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return [f"{len(names)} of {total} drugs of the {place} are not in the policy: {shown}"]
+
+
+def _late(path: Path, rows: int, options: RecommendOptions) -> tuple[int, int, str]:
+    """In how many visits inputs were known late, of the first ones: a second look at all would take time."""
+    asked = rows if options.limit is None else min(rows, options.limit)
+    items = islice(visit_rows.read(path, encoding=options.encoding), min(asked, LOOKED_AT))
+    late = [bool(late_inputs(item)) for item in items if isinstance(item, Visit)]
+    return sum(late), len(late), "visits" if asked <= LOOKED_AT else "visits, the first ones,"
+
+
+def _learnt_late(policy: Policy) -> tuple[int, int, str]:
+    """As `_late`, of the visits that a policy learnt from; an editor tells it of its scorer."""
+    about = policy.about.get("scorer", policy.about)
+    found = about if isinstance(about, Mapping) else {}
+    late, every = (found.get(name) for name in ("visits_with_inputs_known_late", "visits"))
+    known = (late, every) if isinstance(late, int) and isinstance(every, int) else (0, 0)
+    return *known, "visits that the policy learnt from"
 
 
 def _known(knowledge: Knowledge) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from apothecary.corpora.visit_times import earlier_visits, late_inputs, patients_of
+from apothecary.corpora.visit_times import earlier_visits, late_inputs, late_warning, patients_of
 from apothecary.corpora.visits import folds
 from apothecary.errors import DataError
 from apothecary.metrics.calibration import expected_calibration_error, platt
@@ -147,6 +147,9 @@ def fit(
         hint = f"no drug was given in {settings.min_support} visits; lower min_support"
         raise DataError(f"{len(cases)} visits are too few to learn from", hint=hint)
     say(f"{len(vocabulary)} of {len(support)} drugs were given in {settings.min_support} visits or more")
+    late = sum(bool(late_inputs(each.visit, each.history)) for each in cases)
+    for warning in late_warning((late, len(cases), "visits to learn from")):
+        say(f"warning: {warning}")
     labels = _Labels.of(cases, vocabulary)
     facts = facts or DrugFacts()
     parts = facts.having(vocabulary)
@@ -159,7 +162,7 @@ def fit(
         "visits": len(cases),
         "patients": len({case.visit.patient for case in cases}),
         "bare_visits": int(space.bare(rows).sum()),
-        "visits_with_inputs_known_late": sum(bool(late_inputs(each.visit, each.history)) for each in cases),
+        "visits_with_inputs_known_late": late,
         "settings": asdict(settings),
     }
     scorer = DrugScorer(

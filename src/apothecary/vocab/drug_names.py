@@ -63,6 +63,14 @@ class DrugNames:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def groups(self) -> tuple[frozenset[str], ...]:
+        """The keys of each name and its aliases, of those that are in no list too."""
+        found: dict[str, set[str]] = {}
+        for key, name in self.keys.items():
+            found.setdefault(name, set()).add(key)
+        return tuple(map(frozenset, found.values()))
+
     def canonical(self, text: str) -> str | None:
         """The name that a text is or stands for; None for what is unknown or excluded."""
         name = self.keys.get(drug_key(text))

@@ -153,6 +153,28 @@ class InteractionTable:
             (row for table in tables for row in table.beneficial.rows),
         )
 
+    def also_named(self, groups: Iterable[Iterable[str]]) -> InteractionTable:
+        """This table where all names of a group are names of one drug: what is said of any counts for each.
+
+        The rows stay as their sources have them.
+        """
+        keys = tuple(frozenset(map(drug_key, group)) for group in groups)
+        aliases = {alias: set(names) for alias, names in self._aliases.items()}
+        of_drug: dict[str, set[str]] = {}
+        for alias, names in self._aliases.items():
+            for name in names:
+                of_drug.setdefault(name, set()).add(alias)
+        for group in keys:
+            drugs = {drug for name in group for drug in self._keys_of(name)}
+            # Other names that the sources have for a drug of the group follow it.
+            for name in group.union(*(of_drug.get(drug, ()) for drug in drugs & group)):
+                aliases.setdefault(name, set()).update(drugs - {name})
+        return InteractionTable(
+            self._by_pair,
+            {alias: frozenset(names) for alias, names in aliases.items() if names},
+            self._beneficial.also_named(keys) if self._beneficial else None,
+        )
+
     @property
     def beneficial(self) -> InteractionTable:
         """What is told of drugs that help together; most tables tell nothing of it."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -43,6 +44,7 @@ from apothecary.tasks.medication.scored import (
 from apothecary.tasks.medication.sums import FIGURES, linked_pairs, measured_of, visit_sums
 from apothecary.tasks.rows import Rows
 from apothecary.tasks.settings import bind
+from apothecary.vocab.drug_names import read_drug_names
 from apothecary.vocab.interaction_files import read_interactions
 from apothecary.vocab.interactions import InteractionTable
 
@@ -62,9 +64,11 @@ def _several(value: object) -> object:
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """What a user may set: `interactions` are files that `vocab.interaction_files` reads."""
+    """What a user may set: `interactions` are files that `vocab.interaction_files` reads, `names` is one of
+    other names of drugs (`vocab.drug_names`), by which interactions are found too."""
 
     interactions: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    names: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,8 +167,12 @@ def table(found: Mapping[str, object]) -> list[list[str]]:
 
 
 def _interactions(options: ScoreOptions) -> InteractionTable | None:
-    paths = bind(ScoreSettings, options.settings).interactions
-    return read_interactions(paths) if paths else None
+    settings = bind(ScoreSettings, options.settings)
+    names = read_drug_names(Path(settings.names)) if settings.names else None
+    if not settings.interactions:
+        return None
+    table = read_interactions(settings.interactions)
+    return table.also_named(names.groups) if names else table
 
 
 def _visits(gold: Rows, drugs: Drugs) -> Visits:
