@@ -55,12 +55,12 @@ def noisy_cases(stays: int = 1) -> list[Case]:
     """So many visits for each patient, each with a code of its own; a drug mostly goes with its code."""
     draw, names = np.random.default_rng(3), np.array(["a", "b", "c", "d", "e", "f"])
     visits = []
-    for number in range(60):
+    for number in range(60 * stays):
         has = draw.random(6) < 0.5
         drugs = names[has == (draw.random(6) < 0.8)]
-        visits.append(
-            visit(f"p{number}", " ".join([*names[has], f"p{number}"]), " ".join(drugs), system="own")
-        )
+        patient = f"p{number // stays}"
+        codes = " ".join([*names[has], patient])
+        visits.append(visit(patient, codes, " ".join(drugs), number % stays, system="own"))
     return cases_of(visits)
 
 
