@@ -51,7 +51,11 @@ def recommend(
     ],
     safety: Annotated[
         float | None,
-        typer.Option(min=0, help="Weight of interactions, alpha [default: 0.5].", metavar="ALPHA"),
+        typer.Option(
+            min=0,
+            help="Weight of interactions, alpha [default: 0.5; none where an ENGINE edits].",
+            metavar="ALPHA",
+        ),
     ] = None,
     frontier: Annotated[
         str | None,
@@ -71,7 +75,9 @@ def recommend(
     ] = None,
     names: Annotated[
         Path | None,
-        typer.Option(help="Other names of drugs, for allergies: a table name,alias.", metavar="FILE"),
+        typer.Option(
+            help="Other names of drugs, for interactions and allergies: a table name,alias.", metavar="FILE"
+        ),
     ] = None,
     config: Config = None,
     assignments: Set = None,

@@ -4,7 +4,9 @@ It reads the figures of `list_features` with the same weights for every drug, so
 of any size and drugs that no training knew. First it decides whether to stop, then which drug to toggle. An
 edit's score is ``gain * (expected rise of the potential)`` plus what the network adds, and what speaks for
 stopping is the contrary of the best of these rises, plus what the network adds. A network that adds nothing
-is thus the greedy editor of the expected potential, and training begins there.
+is thus the greedy editor of the expected potential, and training begins there. Neither pads a list (`look`).
+Weights that were learnt when padding was legal read the same figures as then, choose among fewer edits, and
+stop where the best of these does not pay.
 
 A folder holds ``model.json`` and ``editor.safetensors``: a header of names and shapes, and plain numbers. It
 is read and written here, since to recommend needs neither torch nor the library of that name.
@@ -16,7 +18,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +31,7 @@ from apothecary.errors import ModelMissing, WeightsError
 from apothecary.networks.list_features import CONTEXT, OF_DRUG, Harm, ListInputs, ListStates, Seen, see
 
 __all__ = [
+    "GRADES",
     "MODEL",
     "WEIGHTS",
     "WHAT",
@@ -36,6 +39,7 @@ __all__ = [
     "Terms",
     "greedy_editor",
     "lists_after",
+    "look",
     "read_editor",
     "shapes_of",
     "write_editor",
@@ -47,8 +51,13 @@ Places = NDArray[np.int64]
 MODEL, WEIGHTS = "model.json", "editor.safetensors"
 WHAT = "apothecary list editor"
 FORMAT = 1
+GRADES = {"contraindicated": 2.0, "major": 1.5, "moderate": 1.0, "minor": 0.5, "": 1.0}
+"""Weights of interactions by severity, where they are to be graded."""
 BATCH = 32
 """Visits that are edited together: more do not fit the cache of a core, and take longer."""
+
+_CLOSER, _SAFER = 5, 6
+"""Figures of a drug in `Seen`: what its edit adds to the expected Jaccard index, and by less harm."""
 
 _Count = Annotated[int, Field(ge=0, le=1 << 16)]
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -58,13 +67,14 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 class Terms:
     """What an editor was trained for: the potential, the budget of edits and the list that it begins with.
 
-    Lists begin with the drugs from `threshold` on, or empty.
+    Lists begin with the drugs from `threshold` on, or empty; with `severity` interactions count by `GRADES`.
     """
 
     harm: Harm = field(default_factory=Harm)
     budget: _Count = 10
     start: Literal["threshold", "empty"] = "threshold"
     threshold: _Share = 0.3
+    severity: bool = False
 
     def first_lists(self, inputs: ListInputs) -> NDArray[np.bool_]:
         """The list that each visit begins with."""
@@ -132,7 +142,7 @@ class ListEditor:
         made = np.full((len(inputs), most), -1, np.int64)
         going = np.arange(len(inputs))
         for step in range(most):
-            seen = see(inputs, states)
+            seen = look(inputs, states)
             found, stop = self.scores(seen)
             on = stop < 0
             going, chosen = going[on], found[on].argmax(axis=1) if on.any() else going[on]
@@ -141,6 +151,20 @@ class ListEditor:
             made[going, step] = chosen
             inputs, states = inputs.take(on), states.take(on).after(chosen)
         return made
+
+
+def look(inputs: ListInputs, states: ListStates) -> Seen:
+    """What there is to see of lists, as `see` tells it, with no padding among what is legal.
+
+    Padding is an addition that lowers the expected Jaccard index and is paid for by the measure of harm:
+    whatever harmless drug is added dilutes the rate of interactions. What lowers the index alone is legal,
+    since a network may know better than the scores that it edits.
+    """
+    seen = see(inputs, states)
+    farther, safer = seen.drugs[:, :, _CLOSER] < 0, seen.drugs[:, :, _SAFER] > 0
+    legal = seen.legal & ~((states.members == 0) & farther & safer)
+    best = np.where(legal, seen.gains, np.float32(-1.0)).max(axis=1, initial=-1.0)
+    return replace(seen, legal=legal, best=best)
 
 
 def greedy_editor(terms: Terms) -> ListEditor:

@@ -208,7 +208,10 @@ def _scores(path: Path, folder: RunFolder, options: RecommendOptions) -> Mapping
     name = str(folder.path / "predictions.jsonl")
     predictions = ((name, row) for row in read_lines(folder.path / "predictions.jsonl"))
     files = tuple(str(each) for each in options.interactions)
-    return task.score(gold(), predictions, ScoreOptions(settings={"interactions": files}))
+    settings: dict[str, object] = {"interactions": files}
+    if options.names is not None:
+        settings["names"] = str(options.names)
+    return task.score(gold(), predictions, ScoreOptions(settings=settings))
 
 
 def _figures(summary: RecommendSummary) -> dict[str, str]:

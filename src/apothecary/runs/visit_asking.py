@@ -33,6 +33,7 @@ R = TypeVar("R")
 START, FITTED = "start", "fitted"
 """Settings: the policy that lists begin with, and the file that ``apothecary fit`` wrote."""
 _FITTED = ("fitted_threshold", "slope", "intercept")
+_UNWEIGHED = "safety weighs nothing: a language model edits, and no --safety was given"
 _ENGINE = re.compile(rf"(?:[\w.]+=)?(?:{'|'.join(re.escape(kind) for kind in KINDS if kind != 'pocket')})")
 
 
@@ -103,9 +104,11 @@ def opened_policy(
             replace(options, settings=asked.rest),
             what=what,
         )
-        notes = (*opened.warnings, *_notes(infos, asked.record))
         identity = opened.manifest["identity"]
         known = identity if isinstance(identity, Mapping) else {}
+        notes = (*opened.warnings, *_notes(infos, asked.record))
+        if what is None and _unweighed(known.get("settings")):
+            notes = (*notes, _UNWEIGHED)
         manifest = {**opened.manifest, "identity": {**known, **told}, "notes": list(notes)}
         yield replace(
             opened,
@@ -166,6 +169,11 @@ def _notes(infos: Mapping[str, EngineInfo], record: Mapping[str, object]) -> lis
             "the scores of the engine are not fitted: apothecary fit medication, over training visits"
         )
     return notes
+
+
+def _unweighed(settings: object) -> bool:
+    """Whether a task leaves out the weight of interactions, of which a frontier has its own."""
+    return isinstance(settings, Mapping) and "safety" in settings and settings["safety"] is None
 
 
 def _emptied(spent: dict[str, Spent]) -> Callable[[], Mapping[str, Spent]]:

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from apothecary.networks.list_editor import ListEditor
-from apothecary.networks.list_features import ListInputs, ListStates, see
+from apothecary.networks.list_editor import ListEditor, look
+from apothecary.networks.list_features import ListInputs, ListStates
 from apothecary.networks.list_policy import SeenTensors
 from apothecary.training.stepwise_lists import Wanted, potential
 
@@ -70,7 +70,7 @@ def roll_out(
     going = np.arange(count)
     parts, owners, actions = [], [], []
     for step in range(budget):
-        seen = see(inputs, states)
+        seen = look(inputs, states)
         drawn = _draw(*editor.scores(seen), rng)
         parts.append(SeenTensors.of(seen))
         owners.append(going)

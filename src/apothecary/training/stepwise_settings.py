@@ -50,8 +50,9 @@ class EditorSettings:
 
     Lists: at most `budget` edits; lists begin with the drugs from `threshold` on (None: that of the scorer)
     or empty (`start`). What is to be earned is the Jaccard index with the list that was given, less safety x
-    `harm`; for each episode the safety is 0 (a share of `without_safety`) or drawn between the two of
-    `drawn`, small ones as often as large ones by their logarithm. So one editor serves every safety.
+    `harm`, in which interactions count alike or by their `severity`; for each episode the safety is 0 (a
+    share of `without_safety`) or drawn between the two of `drawn`, small ones as often as large ones by their
+    logarithm. So one editor serves every safety.
 
     Network: `hidden` is its width. It begins as the greedy editor, softened: edits are drawn by
     ``exp(sharpness * rise)`` of the expected potential.
@@ -73,6 +74,7 @@ class EditorSettings:
     start: Literal["threshold", "empty"] = "threshold"
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     harm: Harm = field(default_factory=Harm)
+    severity: bool = False
     safeties: Annotated[tuple[NotNegative, ...], Field(min_length=1)] = (0.0, 0.5, 1.0, 2.0, 4.0)
     drawn: tuple[Positive, Positive] = (0.1, 4.0)
     without_safety: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -99,7 +101,7 @@ class EditorSettings:
     def terms(self) -> Terms:
         """What they say of lists."""
         threshold = Terms().threshold if self.threshold is None else self.threshold
-        return Terms(self.harm, self.budget, self.start, threshold)
+        return Terms(self.harm, self.budget, self.start, threshold, self.severity)
 
 
 @dataclass(frozen=True, kw_only=True)

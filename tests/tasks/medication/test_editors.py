@@ -14,7 +14,7 @@ from apothecary.tasks.medication.editors import Editor, Problem, beam, first_lis
 from apothecary.tasks.medication.exact_editor import exact
 from apothecary.tasks.medication.list_state import Action, ListState
 from apothecary.tasks.medication.objective import MEASURES, Measure, Objective
-from apothecary.tasks.medication.potential import Lists
+from apothecary.tasks.medication.potential import Lists, jaccard
 from apothecary.tasks.medication.reasons import paths
 
 SIZE = 6
@@ -87,6 +87,13 @@ def test_the_figures_of_a_path_are_those_of_the_potential(problem: Problem) -> N
         assert (gains > -1e-9).all()
 
 
+def padded(start: set[int], drugs: set[int], probable: Matrix) -> bool:
+    """Whether a list were likelier without one of the drugs that were added."""
+    overlap = jaccard(probable)
+    whole, *without = overlap(Lists.of([drugs, *(drugs - {drug} for drug in drugs - start)], SIZE))
+    return any(each > whole + 1e-12 for each in without)
+
+
 @settings(deadline=None, max_examples=60)
 @given(problems())
 def test_the_exact_editor_finds_the_best_list_within_reach(problem: Problem) -> None:
@@ -96,7 +103,8 @@ def test_the_exact_editor_finds_the_best_list_within_reach(problem: Problem) -> 
     legal = [
         each for each in reach if not any(state.barred >> drug & 1 for drug in each) and not {4, 5} <= each
     ]
-    phi = problem.objective.potential(probable).phi
+    potential = problem.objective.potential(probable)
+    phi, legal = potential.phi, [each for each in legal if not padded(set(state.drugs), each, probable)]
     found = walked(state, EDITORS["exact"](problem)[0])[-1]
     assert phi(Lists.of([found.drugs], SIZE))[0] == pytest.approx(phi(Lists.of(legal, SIZE)).max())
 
@@ -138,6 +146,25 @@ def test_lists_are_edited_each_for_itself(problem: Problem) -> None:
     assert greedy(problem) == [greedy(problem.take(place))[0] for place in range(2)]
 
 
+@pytest.mark.parametrize("name", EDITORS)
+@settings(deadline=None)
+@given(problem=problems())
+def test_no_editor_adds_a_drug_that_lowers_the_expected_overlap(name: str, problem: Problem) -> None:
+    for path in paths(problem, EDITORS[name](problem), problem.objective):
+        for action, change in zip(path.actions, np.diff(path.expected), strict=True):
+            assert action.kind == "remove" or change >= -1e-9
+
+
+@pytest.mark.parametrize("name", EDITORS)
+def test_a_list_is_not_padded_to_dilute_its_interactions(name: str) -> None:
+    # The likely drugs interact; each of the others would lower the rate, and the expected overlap.
+    links = np.zeros((SIZE, SIZE))
+    links[0, 1] = links[1, 0] = 1.0
+    probable = np.array([[0.9, 0.9, 0.1, 0.1, 0.1, 0.1]])
+    problem = Problem([ListState.of([0, 1], SIZE)], probable, Objective(0.3, links, "rate"))
+    assert EDITORS[name](problem) == [()]
+
+
 def test_greedy_swaps_a_drug_that_interacts() -> None:
     links = np.zeros((3, 3))
     links[0, 1] = links[1, 0] = 1.0
@@ -154,6 +181,22 @@ def test_two_passes_do_not_see_each_other() -> None:
     assert two_pass(problem) == [(Action("add", 2),)]
     problem = Problem([ListState.of([0, 1], 3, budget=1)], np.array([[0.3, 0.0, 0.9]]), objective)
     assert two_pass(problem) == [(Action("add", 2),)]
+
+
+def test_the_exact_editor_adds_when_it_is_worth_it() -> None:
+    # Drug 2 is below 1.75 / 4.15, the bound of the first list, and above that of the list without drug 1.
+    links = np.zeros((3, 3))
+    links[0, 1] = links[1, 0] = 1.0
+    problem = Problem([ListState.of([0, 1], 3)], np.array([[0.9, 0.85, 0.4]]), Objective(0.5, links))
+    assert exact(3, 0.3)(problem) == [(Action("remove", 1), Action("add", 2))]
+
+
+def test_two_passes_add_before_they_remove() -> None:
+    # Without drug 1 the bound of what is worth adding is 1.25 / 3.68, above the .33 of drug 3.
+    problem = Problem(
+        [ListState.of([0, 1], 4)], np.array([[0.9, 0.1, 0.35, 0.33]]), Objective(0.0, np.zeros((4, 4)))
+    )
+    assert two_pass(problem) == [(Action("add", 2), Action("add", 3), Action("remove", 1))]
 
 
 def test_a_beam_goes_over_an_edit_that_does_not_pay() -> None:

@@ -11,6 +11,7 @@ from apothecary.tasks.medication.editors import Problem, greedy
 from apothecary.tasks.medication.learnt_editors import by_names, by_network
 from apothecary.tasks.medication.list_state import Action, ListState
 from apothecary.tasks.medication.objective import Objective
+from apothecary.tasks.medication.reasons import paths
 from apothecary.tasks.recommending import Case, Draft, Edit
 from apothecary.visits import Visit
 from tests.tasks.medication.test_editors import problems, walked
@@ -47,6 +48,22 @@ def test_a_network_keeps_to_masks_and_budget(problem: Problem, seed: int) -> Non
         for each in walked(state, actions):
             assert not each.present & state.barred
             assert not (4 in each and 5 in each)
+
+
+@settings(deadline=None)
+@given(problems(), st.integers(0, 99))
+def test_no_network_is_paid_for_padding(problem: Problem, seed: int) -> None:
+    for path in paths(problem, by_network(network(seed))(problem), problem.objective):
+        safer = -problem.objective.alpha * np.diff(path.interactions)
+        for action, closer, less in zip(path.actions, np.diff(path.expected), safer, strict=True):
+            assert action.kind == "remove" or closer >= -1e-6 or less <= 1e-6
+
+
+def test_a_network_does_not_pad_where_it_would_pay() -> None:
+    links = np.zeros((6, 6))
+    links[0, 1] = links[1, 0] = 1.0
+    state, probable = ListState.of([0, 1], 6), np.array([[0.9, 0.9, 0.1, 0.1, 0.1, 0.1]])
+    assert by_network(greedy_editor(Terms()))(Problem([state], probable, Objective(0.3, links))) == [()]
 
 
 def test_a_network_that_adds_nothing_is_the_greedy_editor() -> None:

@@ -29,6 +29,7 @@ from apothecary.tasks.medication.list_state import ListState
 from apothecary.tasks.medication.scored import Drugs, read_gold, read_predictions
 from apothecary.tasks.medication.soft_tables import soft_tables
 from apothecary.tasks.medication.visit_text import visit_text
+from apothecary.tasks.medication.weighing import SAFETY, Declined, WeighedDraft
 from apothecary.tasks.prompting import prompt_digest
 from apothecary.tasks.recommending import (
     Case,
@@ -38,6 +39,7 @@ from apothecary.tasks.recommending import (
     Lister,
     Policy,
     Proposed,
+    Reason,
     Recommended,
     Scores,
 )
@@ -49,14 +51,17 @@ __all__ = ["ASKING"]
 _PASSES: Mapping[str, tuple[Mode, ...]] = {"loop": ("edit",), "two": ("add", "remove")}
 _THRESHOLDS = np.round(np.arange(0.02, 0.98, 0.01), 2)
 REFUSED, UNANSWERED = "line that made no edit", "question without an answer"
+_WORSE = "it would make the list worse"
 
 
 @dataclass(frozen=True)
 class _Tally:
-    """What went wrong since it was last told, by visit: refused lines, questions without an answer."""
+    """What went wrong since it was last told, by visit: refused lines, questions without an answer, and
+    edits that were declined."""
 
     refused: Counter[str] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
+    declined: dict[str, tuple[Declined, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,12 @@ class _Edits:
         own = self.settings
         flow = edit_loop if own.passes == "loop" else two_passes
         flows = [
-            flow(visit_text(draft.case, note=own.note, soft=own.kinds), self._state(draft), self.form)
+            flow(
+                visit_text(draft.case, note=own.note, soft=own.kinds),
+                self._state(draft),
+                self.form,
+                draft.weigh if isinstance(draft, WeighedDraft) else None,
+            )
             for draft in drafts
         ]
         return [self._told(draft, each) for draft, each in zip(drafts, self.drive(flows), strict=True)]
@@ -127,6 +137,7 @@ class _Edits:
         visit = draft.case.visit.id
         self.tally.refused[visit] += edited.refused
         self.tally.unanswered[visit] += edited.unanswered
+        self.tally.declined[visit] = edited.declined
         return tuple(
             (action.kind, self.form.vocabulary[action.drug])
             for action in edited.actions
@@ -140,6 +151,7 @@ class _Told:
 
     inner: Lister
     tally: _Tally
+    vocabulary: tuple[str, ...]
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -159,11 +171,24 @@ class _Told:
 
     def _told(self, visit: str, found: Recommended) -> Recommended:
         refused, unanswered = self.tally.refused.pop(visit, 0), self.tally.unanswered.pop(visit, 0)
-        remarks = (*found.remarks, *[REFUSED] * refused, *[UNANSWERED] * unanswered)
+        declined = [self._row(each) for each in self.tally.declined.pop(visit, ())]
+        reasons = [_WORSE if each["reason"] == SAFETY else each["reason"] for each in declined]
+        remarks = (
+            *found.remarks,
+            *[REFUSED] * refused,
+            *(f"edit not made: {reason}" for reason in reasons),
+            *[UNANSWERED] * unanswered,
+        )
         record = {**found.record, "refused": refused}
+        if declined:
+            record["declined"] = declined
         told = f"{unanswered:,} questions have no answer: the list stands without them"
         problems = (Problem("medication", visit, "Unanswered", told),) if unanswered else ()
         return replace(found, record=record, remarks=remarks, problems=problems)
+
+    def _row(self, each: Declined) -> Reason:
+        drug = self.vocabulary[each.action.drug]
+        return {"action": each.action.kind, "drug": drug, "reason": each.reason, **each.terms}
 
 
 def _asked(settings: Mapping[str, object]) -> tuple[str, ...]:
@@ -182,7 +207,7 @@ def _prepare(start: Policy, settings: Mapping[str, object], drive: Drive) -> Ask
         editor=None if own.asks == "scores" else _Edits(form, own, drive, tally),
         about={"start": start.kind, "asks": own.asks},
     )
-    return Asked(policy, lambda lister: _Told(lister, tally), rest, as_record(own))
+    return Asked(policy, lambda lister: _Told(lister, tally, base.vocabulary), rest, as_record(own))
 
 
 def _split(settings: Mapping[str, object]) -> tuple[AskSettings, Mapping[str, object]]:

@@ -1,7 +1,9 @@
 """The exact editor: of all lists that differ from the first in a limited number of drugs the best.
 
 What it finds is the optimum over a set of lists that does not depend on alpha. So with growing alpha, all
-else the same, neither the measure of interactions nor the expected Jaccard index of the result grows.
+else the same, neither the measure of interactions nor the expected Jaccard index of the result grows. No drug
+that was added lowers the expected Jaccard index of the list as it is in the end (departure 1 of `editors`),
+nor of those on the way to it: the most probable of the drugs that are left to add never does.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from apothecary.errors import UsageError
 from apothecary.tasks.medication.editors import NEARLY, Editor, Problem
 from apothecary.tasks.medication.list_state import Action, ListState
-from apothecary.tasks.medication.objective import Sums
+from apothecary.tasks.medication.objective import Sums, least_added
 from apothecary.tasks.medication.potential import Lists
 
 __all__ = ["MOST_OPEN", "exact"]
@@ -69,7 +71,7 @@ def _best(problem: Problem, count: int, threshold: float) -> list[int]:
 
 
 def _values(problem: Problem, free: Places, toggles: NDArray[np.bool_]) -> Matrix:
-    """How good each list is; -inf where rivals meet that were not in one list before."""
+    """How good each list is; -inf where rivals meet that were not in one list before, and for padding."""
     members = problem.states[0].members.astype(np.float64)
     objective, probable = problem.objective, problem.probabilities[0]
     now = members[free]
@@ -83,6 +85,8 @@ def _values(problem: Problem, free: Places, toggles: NDArray[np.bool_]) -> Matri
         np.asarray(probable.sum()),
     )
     values = objective.value(sums)
+    added = np.where(toggles & (now == 0), probable[free], np.inf)
+    values[added.min(axis=1, initial=np.inf) < least_added(sums)] = -np.inf
     if problem.rivals is not None:
         values[
             _met(fixed, moved, free, problem.rivals) > _met(fixed, now[None], free, problem.rivals)
@@ -118,6 +122,7 @@ def _ordered(problem: Problem, drugs: list[int]) -> tuple[Action, ...]:
         actions = [Action("remove" if drug in state else "add", drug) for drug in left]
         after = [state.after(action) for action in actions]
         values = potential.phi(Lists.of([each.drugs for each in after], state.size))
+        values[[_lowers(problem.probabilities[0], state, action) for action in actions]] = -np.inf
         if problem.rivals is not None:
             values[[_meets(problem.rivals, state, action) for action in actions]] = -np.inf
         place = int(values.argmax())
@@ -125,6 +130,13 @@ def _ordered(problem: Problem, drugs: list[int]) -> tuple[Action, ...]:
         made.append(actions[place])
         del left[place]
     return tuple(made)
+
+
+def _lowers(probable: Matrix, state: ListState, action: Action) -> bool:
+    members = state.members
+    shared, size, none = probable[members].sum(), np.asarray(float(members.sum())), np.zeros(())
+    least = least_added(Sums(size, shared, none, probable.sum()))
+    return action.kind == "add" and bool(probable[action.drug] < least)
 
 
 def _meets(rivals: Matrix, state: ListState, action: Action) -> bool:

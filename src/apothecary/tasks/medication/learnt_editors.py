@@ -11,6 +11,7 @@ from apothecary.networks.list_editor import ListEditor
 from apothecary.networks.list_features import Harm, ListInputs
 from apothecary.tasks.medication.editors import Editor, Problem, barred_drugs
 from apothecary.tasks.medication.list_state import Action, ListState
+from apothecary.tasks.medication.weighing import WeighedDraft, weigh_by
 from apothecary.tasks.recommending import Case, CaseEditor, Draft
 
 __all__ = ["by_names", "by_network"]
@@ -40,20 +41,18 @@ def by_network(network: ListEditor) -> Editor:
     return edit
 
 
-def by_names(editor: CaseEditor, cases: Sequence[Case], vocabulary: Sequence[str]) -> Editor:
-    """The editor of these very cases, whose drugs go by name; names of no drug are left out."""
+def by_names(
+    editor: CaseEditor, cases: Sequence[Case], vocabulary: Sequence[str], *, weighed: bool = False
+) -> Editor:
+    """The editor of these very cases, whose drugs go by name; names of no drug are left out.
+
+    With `weighed` it is told what its edits do to the objective, and makes none that lowers it.
+    """
     places = {name: place for place, name in enumerate(vocabulary)}
 
     def edit(problem: Problem) -> list[tuple[Action, ...]]:
         drafts = [
-            Draft(
-                case,
-                state.names(vocabulary),
-                frozenset(vocabulary[int(place)] for place in np.flatnonzero(barred_drugs(state))),
-                _budget(state),
-                problem.objective.alpha,
-            )
-            for case, state in zip(cases, problem.states, strict=True)
+            _draft(problem, place, case, vocabulary, weighed=weighed) for place, case in enumerate(cases)
         ]
         return [
             _legal(
@@ -63,6 +62,13 @@ def by_names(editor: CaseEditor, cases: Sequence[Case], vocabulary: Sequence[str
         ]
 
     return edit
+
+
+def _draft(problem: Problem, place: int, case: Case, vocabulary: Sequence[str], *, weighed: bool) -> Draft:
+    state = problem.states[place]
+    barred = frozenset(vocabulary[int(drug)] for drug in np.flatnonzero(barred_drugs(state)))
+    told = (case, state.names(vocabulary), barred, _budget(state), problem.objective.alpha)
+    return WeighedDraft(*told, weigh_by(problem, place)) if weighed else Draft(*told)
 
 
 def _legal(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from apothecary.errors import UsageError
-from apothecary.networks.list_editor import ListEditor
+from apothecary.networks.list_editor import GRADES, ListEditor
 from apothecary.networks.visit_scorers import DrugScorer
 from apothecary.tasks.medication.editors import Editor, Problem, beam, first_lists, greedy, two_pass
 from apothecary.tasks.medication.exact_editor import exact
@@ -42,13 +42,11 @@ from apothecary.tasks.recommending import (
 )
 from apothecary.tasks.settings import as_record, bind
 
-__all__ = ["GRADES", "LISTS", "ListSettings", "MedicationLister"]
+__all__ = ["LISTS", "ListSettings", "MedicationLister"]
 
 Matrix = NDArray[np.float64]
 
-GRADES = {"contraindicated": 2.0, "major": 1.5, "moderate": 1.0, "minor": 0.5, "": 1.0}
-"""Weights of interactions by severity, where they are to be graded."""
-
+SAFETY = 0.5
 _SHOWN = 3
 _DIGITS = 6
 _NO_DRUG = 2.0
@@ -60,18 +58,19 @@ _BARE = "nothing of the visit is known to the policy: shares of the training vis
 class ListSettings:
     """What a user may set.
 
-    `safety` is the weight of interactions, 0 for none. `editor` changes the first list by at most `edits`
-    drugs (``none``: leaves it). `composition` ``two-pass`` chooses additions and removals apart, as
-    published. `measure` says how interactions count (`objective.MEASURES`), `severity` whether by `GRADES`,
-    `target` how many cost nothing. `width` is that of the beam, `open_drugs` those that the exact editor
-    tries. `threshold` stands for the policy's own (above 1: lists begin empty). `evidence` is how many
-    features a reason names.
+    `safety` is the weight of interactions, 0 for none; where a language model edits it is off (None) unless
+    it is given, and on it keeps the model from edits that lower the objective (`weighing`). `editor` changes
+    the first list by at most `edits` drugs (``none``: leaves it). `composition` ``two-pass`` chooses
+    additions and removals apart, as published. `measure` says how interactions count
+    (`objective.MEASURES`), `severity` whether by `GRADES`, `target` how many cost nothing. `width` is that of
+    the beam, `open_drugs` those that the exact editor tries. `threshold` stands for the policy's own (above
+    1: lists begin empty). `evidence` is how many features a reason names.
 
-    A policy with an editor of its own (``own``) gives other defaults: that editor, with the measure, target,
-    edits and threshold that it was trained for.
+    A policy with an editor of its own (``own``) gives other defaults: that editor, with the measure,
+    severity, target, edits and threshold that it was trained for.
     """
 
-    safety: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
+    safety: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = SAFETY
     editor: Literal["greedy", "beam", "exact", "none", "own"] = "greedy"
     edits: Annotated[int, Field(ge=0)] = 10
     composition: Literal["loop", "two-pass"] = "loop"
@@ -164,18 +163,18 @@ class MedicationLister:
         beneficial = said_of_pairs(self.knowledge.interactions.beneficial, names)
         return Teller(names, said, shares, round(self._threshold, _DIGITS), beneficial)
 
-    def _ways(self, begun: _Begun, safety: float) -> list[Path]:
-        settings = self.settings
-        objective = Objective(safety, self._weights, settings.measure, settings.target)
+    def _ways(self, begun: _Begun, safety: float | None) -> list[Path]:
+        settings, alpha = self.settings, SAFETY if safety is None else safety
+        objective = Objective(alpha, self._weights, settings.measure, settings.target)
         problem = Problem(begun.states, begun.scores.probabilities, objective, self.masks.rivals)
-        return paths(problem, self._editor(begun.cases)(problem), objective)
+        return paths(problem, self._editor(begun.cases, weighed=safety is not None)(problem), objective)
 
-    def _editor(self, cases: Sequence[Case]) -> Editor:
+    def _editor(self, cases: Sequence[Case], *, weighed: bool) -> Editor:
         settings, own = self.settings, self.policy.editor
         if settings.editor == "own" and own is not None:
             if isinstance(own, ListEditor):
                 return by_network(own)
-            return by_names(own, cases, self.scorer.vocabulary)
+            return by_names(own, cases, self.scorer.vocabulary, weighed=weighed)
         if settings.editor == "exact":
             return exact(settings.open_drugs, self._threshold)
         if settings.editor == "beam":
@@ -241,7 +240,7 @@ def prepare(
     policy: Policy, knowledge: Knowledge, settings: Mapping[str, object]
 ) -> tuple[Lister, Mapping[str, object]]:
     """The lister of a policy, and all settings. Raises UsageError for settings that are wrong."""
-    bound = bind(ListSettings, {**_defaults(policy.editor), **settings})
+    bound = bind(ListSettings, {**_defaults(policy.editor, settings), **settings})
     if bound.composition == "two-pass" and bound.editor != "greedy":
         raise UsageError("only the greedy editor works in two passes", hint="editor = greedy")
     if bound.editor == "own" and policy.editor is None:
@@ -254,15 +253,19 @@ def prepare(
     return lister, as_record(bound)
 
 
-def _defaults(editor: ListEditor | CaseEditor | None) -> dict[str, object]:
+def _defaults(editor: ListEditor | CaseEditor | None, given: Mapping[str, object]) -> dict[str, object]:
+    if editor is None:
+        return {}
     if not isinstance(editor, ListEditor):
-        return {} if editor is None else {"editor": "own"}
+        # What a language model says stands, unless the user asks for it to be weighed.
+        return {"editor": "own", "safety": None} if given.get("editor", "own") == "own" else {}
     terms = editor.terms
     return {
         "editor": "own",
         "edits": terms.budget,
         "measure": terms.harm.measure,
         "target": terms.harm.target,
+        "severity": terms.severity,
         "threshold": _NO_DRUG if terms.start == "empty" else terms.threshold,
     }
 

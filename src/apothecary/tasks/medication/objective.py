@@ -26,7 +26,7 @@ from apothecary.tasks.medication.potential import (
     jaccard,
 )
 
-__all__ = ["MEASURES", "Measure", "Objective", "Sums"]
+__all__ = ["MEASURES", "Measure", "Objective", "Sums", "least_added"]
 
 Matrix = NDArray[np.float64]
 Measure = Literal["rate", "count", "per_drug"]
@@ -48,6 +48,16 @@ class Sums:
     shared: Matrix
     pairs: Matrix
     wanted: Matrix
+
+
+def least_added(sums: Sums) -> Matrix:
+    """The probability below which a drug that is added lowers the expected Jaccard index of a list.
+
+    With ``u = |L| + sum(p) - s``, ``(s + p) / (u + 1 - p) < s / u`` where ``p < s / (u + s)``. After it was
+    added the same bound tells the same of it, so that a list shows whether its drugs are worth their place.
+    """
+    found: Matrix = sums.shared / np.maximum(sums.size + sums.wanted, _TINY)
+    return found
 
 
 @dataclass(frozen=True)

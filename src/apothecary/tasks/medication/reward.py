@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast, get_args
 
-import numpy as np
-
 from apothecary.errors import DataError, FormatError, UsageError
+from apothecary.networks.list_editor import GRADES
 from apothecary.tasks.medication.line_rewards import LineSteps, Mode, line_steps
 from apothecary.tasks.medication.objective import MEASURES, Measure, Objective
 from apothecary.tasks.medication.potential import Potential, Vector, Weighted, refusals
 from apothecary.vocab.interaction_files import read_interactions
+from apothecary.vocab.interactions import InteractionTable
 
 __all__ = ["Judge", "line_judge"]
 
@@ -32,12 +32,14 @@ def line_judge(
     beta: float = 0.5,
     measure: Measure = "rate",
     target: float = 0.0,
+    severity: bool = False,
 ) -> Judge:
     """A judge by the Jaccard index with gold, less alpha times interactions, less beta times refusals.
 
     `vocabulary` is a JSON file, a list of names or an object that has it under that key, such as the
     ``model.json`` of a policy. `interactions` are files of interacting pairs, measured as in `objective`;
-    what is below `target` costs nothing. Paths are relative to the current folder.
+    what is below `target` costs nothing, and with `severity` they count by `GRADES`. Paths are relative to
+    the current folder.
 
     Raises UsageError, DataError. A judge raises UsageError for a row of another form, and shows its id alone.
     """
@@ -46,7 +48,8 @@ def line_judge(
     if alpha and not interactions:
         raise UsageError("alpha weighs interactions, and there are none", hint="interactions = [FILE]")
     names = _names(Path(vocabulary))
-    weights = read_interactions(interactions).matrix(names) if interactions else np.zeros((len(names),) * 2)
+    table = read_interactions(interactions) if interactions else InteractionTable.of(())
+    weights = table.weights(names, GRADES) if severity else table.matrix(names)
     objective = Objective(alpha, weights, measure, target)
 
     def potential(gold: Vector) -> Potential:
