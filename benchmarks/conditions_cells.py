@@ -141,11 +141,13 @@ def run_cell(work: Path, cell: Cell, threads: int) -> None:
     temporary.replace(folder / "cell.json")
 
 
-def asked(folder: Path, engine: str | None, settings: Mapping[str, object], threads: int) -> Told:
+def asked(
+    folder: Path, engine: str | None, settings: Mapping[str, object], threads: int, slots: int = 1
+) -> Told:
     """Extract as a user would; the predictions move beside the cell."""
     run = folder / "run"
     begun = time.monotonic()
-    options = ExtractOptions(cache="", fresh=True, threads=threads)
+    options = ExtractOptions(cache="", fresh=True, threads=threads, slots=slots)
     summary = extract(
         folder / "test.jsonl", "conditions", engine=engine, settings=settings, out=run, options=options
     )
@@ -167,7 +169,7 @@ def tuned(folder: Path, cell: Cell, threads: int) -> Told:
     trained = train_sft(settings, folder, folder / "model", lambda line: None)
     training = time.monotonic() - begun
     # The folder and not the GGUF, so that adapters with roles and without run in one engine.
-    told = asked(folder, engine_with(settings.model, trained.adapter), {}, threads)
+    told = asked(folder, engine_with(settings.model, trained.adapter), {}, threads, slots=8)
     for name in ("training.json", "log.jsonl"):
         (folder / "model" / name).replace(folder / name)
     shutil.rmtree(folder / "model")

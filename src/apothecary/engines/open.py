@@ -9,6 +9,7 @@ from pathlib import Path
 
 from apothecary.engines.cache import default_cache_path
 from apothecary.engines.cascade import Cascade
+from apothecary.engines.gathering import Gathering
 from apothecary.engines.hf import HfOptions, open_hf
 from apothecary.engines.hf_roles import OpenRoles
 from apothecary.engines.http_probe import open_http
@@ -79,7 +80,7 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
         return _open_pocket(spec, pocket, options)
     hugging_face = _HF.fullmatch(spec)
     if hugging_face is not None:
-        return open_hf(
+        opened = open_hf(
             hugging_face["weights"],
             name=spec,
             adapter=_path(hugging_face["adapter"]),
@@ -91,6 +92,7 @@ def open_engine(spec: str, options: EngineOptions) -> Engine:
                 soft=options.soft,
             ),
         )
+        return Gathering(opened, options.slots) if options.slots > 1 else opened
     parts = _LLAMACPP.fullmatch(spec)
     if parts is not None:
         weights, adapter = _weights_and_adapter(parts["weights"], parts["adapter"])
