@@ -51,7 +51,10 @@ MaxTokens = Annotated[
 ]
 MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", min=0, help="Stop after this time.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not use the cache of replies.")]
-Slots = Annotated[int, typer.Option("--slots", min=1, help="Documents at work at once (llamacpp; hf answers them in batches).")]
+Slots = Annotated[
+    int,
+    typer.Option("--slots", min=1, help="Documents at work at once (llamacpp; hf answers them in batches)."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
