@@ -23,6 +23,8 @@ from benchmarks.pocket_figures import DATA, ROOT, Record, Results, about, mappin
 from benchmarks.pocket_page import table
 from benchmarks.relations_page import told, with_interval
 
+from apothecary.training.gguf_lora import engine_with
+
 WORK = ROOT / "runs" / "benchmark-medication-language"
 TEMPLATE = Path(__file__).with_name("medication_language.template.md")
 PAGE = ROOT / "docs" / "results" / "medication-language-model.md"
@@ -83,7 +85,7 @@ def commands(cell: str) -> list[list[str]]:
         case "soft":
             lists = ["visits", "lists", "--config", "logistic.toml", "--data", ".", "--out", "soft"]
             more = ["--draws", str(DRAWS), "--soft", SOFT, "--width", "32"]
-            policy = [*with_engine, "hf:models/soft-base+models/soft/adapter"]
+            policy = [*with_engine, engine_with(MODEL, Path("models/soft/adapter"))]
             return [[*lists, *more], training("sft", cell), policy]
         case _:
             merge = ["adapters", "merge", "models/answers/adapter", "--out", "models/answers-merged"]
