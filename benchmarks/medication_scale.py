@@ -167,25 +167,31 @@ def looped(problem: Problem) -> list[tuple[Action, ...]]:
     found = []
     for state, row in zip(problem.states, problem.probabilities.tolist(), strict=True):
 
-        def value(chosen: set[int], row: list[float] = row) -> float:
+        def value(chosen: set[int], row: list[float] = row) -> tuple[float, float]:
             shared = sum(row[drug] for drug in chosen)
             drugs = sorted(chosen)
             met: float = sum(weights[a][b] for place, a in enumerate(drugs) for b in drugs[place + 1 :])
             every = max(1.0, len(drugs) * (len(drugs) - 1) / 2)
-            return float(shared / max(len(drugs) + sum(row) - shared, 1e-12) - alpha * met / every)
+            index = float(shared / max(len(drugs) + sum(row) - shared, 1e-12))
+            return index, index - alpha * met / every
 
         found.append(climbed(set(state.drugs), len(row), value))
     return found
 
 
-def climbed(chosen: set[int], size: int, value: Callable[[set[int]], float]) -> tuple[Action, ...]:
-    """The best single edit until none gains."""
+def climbed(
+    chosen: set[int], size: int, value: Callable[[set[int]], tuple[float, float]]
+) -> tuple[Action, ...]:
+    """The best single edit until none gains; no addition lowers the index."""
     made: list[Action] = []
-    now = value(chosen)
+    index, now = value(chosen)
     while len(made) < BUDGET:
-        best, drug = max((value(chosen ^ {drug}), -drug) for drug in range(size))
+        found = {drug: value(chosen ^ {drug}) for drug in range(size)}
+        best, drug = max(
+            (gained, -drug) for drug, (own, gained) in found.items() if drug in chosen or own >= index - 1e-12
+        )
         if best <= now + 1e-9:
             break
         made.append(Action("remove" if -drug in chosen else "add", -drug))
-        chosen, now = chosen ^ {-drug}, best
+        chosen, index, now = chosen ^ {-drug}, found[-drug][0], best
     return tuple(made)
