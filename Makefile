@@ -37,7 +37,7 @@ test: $(VENV)/.dev ## Run the tests, JOBS at a time; SLOW=1 (and CI) adds the lo
 
 lint: $(VENV)/.dev ## Check style
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 
 types: $(VENV)/.dev ## Check types
 	$(BIN)/mypy

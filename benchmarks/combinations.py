@@ -15,9 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.combinations_page import write_page
-from benchmarks.pocket_figures import DATA, ROOT, SEED, Results, about
-
 from apothecary.api import ExtractOptions, compare, extract, score
 from apothecary.corpora.drugcomb import split_documents
 from apothecary.corpora.held_out import HeldOut
@@ -27,6 +24,8 @@ from apothecary.formats.inputs import read_gold
 from apothecary.formats.outputs import write_documents
 from apothecary.tasks.combinations.examples import example_of
 from apothecary.tasks.flow import ScoreOptions
+from benchmarks.combinations_page import write_page
+from benchmarks.pocket_figures import DATA, ROOT, SEED, Results, about
 
 WORK = ROOT / "runs" / "benchmark-combinations"
 ROWS, BARE = "rows.jsonl", "bare.jsonl"

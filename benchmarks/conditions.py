@@ -29,8 +29,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from benchmarks.conditions_cells import FOLDS, Cell, Limits, System, cell_folder, is_kept, part, run_cell
-from benchmarks.pocket_figures import ROOT, SEED, Results, about, mapping, number
 
 from apothecary.documents import Document
 from apothecary.engines.cores import free_cores
@@ -38,6 +36,8 @@ from apothecary.errors import ApothecaryError
 from apothecary.formats.predictions import read_predictions
 from apothecary.tasks import catalog
 from apothecary.tasks.flow import ScoreOptions
+from benchmarks.conditions_cells import FOLDS, Cell, Limits, System, cell_folder, is_kept, part, run_cell
+from benchmarks.pocket_figures import ROOT, SEED, Results, about, mapping, number
 
 __all__ = ["HEADLINE", "RESULTS", "WORK"]
 

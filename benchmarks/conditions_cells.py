@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.pocket_figures import ROOT, about
-
 from apothecary.api import ExtractOptions, extract
 from apothecary.corpora.conditions import folds
 from apothecary.documents import Document
@@ -22,6 +20,7 @@ from apothecary.training.lora_settings import DataSettings, SftSettings, read_sf
 from apothecary.training.markers import MarkerSettings, predict_markers, train_markers
 from apothecary.training.sft import train_sft
 from apothecary.training.tuning import torch_threads
+from benchmarks.pocket_figures import ROOT, about
 
 __all__ = [
     "FOLDS",

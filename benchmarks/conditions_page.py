@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
+from apothecary.metrics.resampling import drawn_sums, exchanged_sums, interval
+from apothecary.tasks.conditions.labels import TYPES
 from benchmarks.conditions import HEADLINE
 from benchmarks.conditions import RESULTS as SAMPLE_RESULTS
 from benchmarks.conditions import WORK as SAMPLE_WORK
@@ -25,9 +27,6 @@ from benchmarks.pocket_figures import ROOT, SEED, Record, mapping, number
 from benchmarks.pocket_page import table
 from benchmarks.rclora import KEPT
 from benchmarks.relations_page import told
-
-from apothecary.metrics.resampling import drawn_sums, exchanged_sums, interval
-from apothecary.tasks.conditions.labels import TYPES
 
 __all__ = ["write_page"]
 

@@ -27,9 +27,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.instruct_data import LONGEST, MODEL, SUITE, SftFile, make_data
-from benchmarks.pocket_figures import DATA, ROOT, SEED, about
-
 from apothecary.engines.cores import free_cores
 from apothecary.errors import ApothecaryError
 from apothecary.runs.evaluation import Provider, SuiteOptions, evaluate
@@ -39,6 +36,8 @@ from apothecary.training.chat_data import Template, read_conversations
 from apothecary.training.stage_settings import StageSettings, StagesSettings, check_stages_settings
 from apothecary.training.stages import rows_of, train_stages
 from apothecary.training.tuning import torch_threads
+from benchmarks.instruct_data import LONGEST, MODEL, SUITE, SftFile, make_data
+from benchmarks.pocket_figures import DATA, ROOT, SEED, about
 
 __all__ = ["CELLS", "WORK"]
 

@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.pocket_figures import DATA, SEED
-
 from apothecary.corpora.held_out import HeldOut
 from apothecary.corpora.instruct_build import build
 from apothecary.corpora.instruct_sets import named_sets
@@ -31,6 +29,7 @@ from apothecary.training.chat_data import Conversation, Template
 from apothecary.training.mixture import SFT, mix
 from apothecary.training.mixture_counts import Mixed
 from apothecary.training.mixture_settings import check_mixture_settings
+from benchmarks.pocket_figures import DATA, SEED
 
 __all__ = ["LONGEST", "MODEL", "PARTS", "SUITE", "SftFile", "make_data"]
 

@@ -15,6 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from apothecary.runs.evaluation import SuiteOptions, load_suite
+from apothecary.runs.evaluation_page import shown
+from apothecary.runs.evaluation_result import Compared, figures_of
 from benchmarks.conditions_page import MISSING, fill, read
 from benchmarks.instruct import BASELINES, CELLS, RECORD, WORK
 from benchmarks.instruct_data import LONGEST, PARTS, SUITE
@@ -22,10 +25,6 @@ from benchmarks.instruct_scale import RESULTS as SCALE
 from benchmarks.pocket_figures import DATA, ROOT, Record, mapping, number
 from benchmarks.pocket_page import table
 from benchmarks.relations_page import told
-
-from apothecary.runs.evaluation import SuiteOptions, load_suite
-from apothecary.runs.evaluation_page import shown
-from apothecary.runs.evaluation_result import Compared, figures_of
 
 __all__ = ["write_page"]
 

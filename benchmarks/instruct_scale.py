@@ -22,12 +22,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.pocket_figures import ROOT, SEED, about
-
 from apothecary.examples import Labelled, Language, Question, Sourced
 from apothecary.formats.example_rows import dumps
 from apothecary.training.mixture import mix
 from apothecary.training.mixture_settings import check_mixture_settings
+from benchmarks.pocket_figures import ROOT, SEED, about
 
 __all__ = ["RESULTS"]
 

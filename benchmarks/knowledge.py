@@ -19,14 +19,13 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks.knowledge_data import RELATIONS_A_DOCUMENT, write_run
-
 from apothecary import __version__
 from apothecary.engines.cores import free_cores
 from apothecary.store.build import BuildOptions, build
 from apothecary.store.opening import opened
 from apothecary.store.query import Question, ask
 from apothecary.store.search import index_path
+from benchmarks.knowledge_data import RELATIONS_A_DOCUMENT, write_run
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).with_name("knowledge.template.md")

@@ -26,15 +26,15 @@ from random import Random
 from typing import cast
 
 import torch
-from benchmarks.lookup_data import PADDING, Case, ambiguous, randomly_tagged, row_of
-from benchmarks.lookup_model import BaseSettings, exact, gate, load_base, make_base
-from benchmarks.pocket_figures import ROOT, about, mapping, number
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.nn.functional import cross_entropy
 
 from apothecary.adapters.role_batch import UNLEARNT, RoleRow, collate
 from apothecary.adapters.role_config import DEFAULT_TARGETS, RoleLoraConfig, Variant
 from apothecary.adapters.role_model import attach
+from benchmarks.lookup_data import PADDING, Case, ambiguous, randomly_tagged, row_of
+from benchmarks.lookup_model import BaseSettings, exact, gate, load_base, make_base
+from benchmarks.pocket_figures import ROOT, about, mapping, number
 
 __all__ = ["COMPARED", "PASSED", "RESULTS", "SYSTEMS"]
 

@@ -17,6 +17,12 @@ from random import Random
 from typing import cast
 
 import torch
+from peft import PeftModel
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from apothecary.adapters.role_batch import UNLEARNT, RoleRow, collate
 from benchmarks.lookup_data import (
     PADDING,
     VOCABULARY,
@@ -27,12 +33,6 @@ from benchmarks.lookup_data import (
     row_of,
     unambiguous,
 )
-from peft import PeftModel
-from torch import Tensor
-from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
-
-from apothecary.adapters.role_batch import UNLEARNT, RoleRow, collate
 
 __all__ = ["RECORDS", "BaseSettings", "exact", "gate", "load_base", "make_base"]
 

@@ -20,6 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
+from apothecary.metrics.clusters import drawn_clusters
+from apothecary.metrics.resampling import interval
+from apothecary.training.stepwise_lists import Point, attainable
 from benchmarks.medication_page import PAGE, PRECISION, write_page
 from benchmarks.medication_scale import measure_scale, measure_speed
 from benchmarks.medication_splits import (
@@ -32,11 +37,6 @@ from benchmarks.medication_splits import (
     tables,
 )
 from benchmarks.pocket_figures import ROOT, SEED, Results, about, mapping, number
-from numpy.typing import NDArray
-
-from apothecary.metrics.clusters import drawn_clusters
-from apothecary.metrics.resampling import interval
-from apothecary.training.stepwise_lists import Point, attainable
 
 WORK = ROOT / "runs" / "benchmark-medication"
 SPLITS, ABLATED = 20, 5

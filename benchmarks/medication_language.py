@@ -19,11 +19,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from apothecary.training.gguf_lora import engine_with
 from benchmarks.pocket_figures import DATA, ROOT, Record, Results, about, mapping, number
 from benchmarks.pocket_page import table
 from benchmarks.relations_page import told, with_interval
-
-from apothecary.training.gguf_lora import engine_with
 
 WORK = ROOT / "runs" / "benchmark-medication-language"
 TEMPLATE = Path(__file__).with_name("medication_language.template.md")

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from benchmarks.pocket_figures import SEED, Results
 
 from apothecary.networks.list_editor import ListEditor, Terms
 from apothecary.networks.list_policy import ListPolicy
@@ -24,6 +23,7 @@ from apothecary.tasks.medication.learnt_editors import by_network
 from apothecary.tasks.medication.list_state import Action, ListState
 from apothecary.tasks.medication.objective import Objective
 from apothecary.training.stepwise_settings import EditorSettings
+from benchmarks.pocket_figures import SEED, Results
 
 __all__ = ["measure_scale", "measure_speed"]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from benchmarks.pocket_figures import DATA, Results
 from numpy.typing import NDArray
 
 from apothecary.corpora.visit_import import ImportOptions, import_visits
@@ -29,6 +28,7 @@ from apothecary.training.stepwise_settings import AdvantageSettings, StepwiseSet
 from apothecary.visits import Visit
 from apothecary.vocab.interaction_files import read_interactions
 from apothecary.vocab.interactions import InteractionTable
+from benchmarks.pocket_figures import DATA, Results
 
 __all__ = [
     "ALPHAS",

@@ -21,6 +21,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from apothecary import __version__
+from apothecary.api import ExtractOptions, extract
+from apothecary.corpora import cdr
+from apothecary.corpora.held_out import HeldOut
+from apothecary.documents import Document
+from apothecary.engines.cores import free_cores
+from apothecary.formats import pubtator
+from apothecary.metrics.calibration import brier, expected_calibration_error, probability
+from apothecary.metrics.counts import Counts
+from apothecary.metrics.thresholds import fit_threshold
+from apothecary.runs.extract import Summary
+from apothecary.runs.folder import read_lines
+from apothecary.tasks.linking import load_linking
+from apothecary.tasks.mentions.score import score as score_mentions
+from apothecary.tasks.relations.score import score as score_relations
 from benchmarks.pocket_figures import (
     DATA,
     ROOT,
@@ -37,22 +52,6 @@ from benchmarks.pocket_gold import measure_pairs, measure_sets
 from benchmarks.pocket_hybrid import measure_hybrid
 from benchmarks.pocket_linking import measure_linking
 from benchmarks.pocket_page import write_page
-
-from apothecary import __version__
-from apothecary.api import ExtractOptions, extract
-from apothecary.corpora import cdr
-from apothecary.corpora.held_out import HeldOut
-from apothecary.documents import Document
-from apothecary.engines.cores import free_cores
-from apothecary.formats import pubtator
-from apothecary.metrics.calibration import brier, expected_calibration_error, probability
-from apothecary.metrics.counts import Counts
-from apothecary.metrics.thresholds import fit_threshold
-from apothecary.runs.extract import Summary
-from apothecary.runs.folder import read_lines
-from apothecary.tasks.linking import load_linking
-from apothecary.tasks.mentions.score import score as score_mentions
-from apothecary.tasks.relations.score import score as score_relations
 
 WORK = ROOT / "runs" / "benchmark-pocket"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
-from benchmarks.pocket_figures import DATA, ROOT, SEED, Record, Results, figures
-
 from apothecary.engines.open import EngineOptions, open_engine
 from apothecary.messages import LabelPair, LabelProbabilities, LabelSet, Reply, Request, SetProbabilities
 from apothecary.metrics.bootstrap import bootstrap
@@ -16,6 +14,7 @@ from apothecary.metrics.thresholds import fit_threshold
 from apothecary.networks.sets import choose_sets
 from apothecary.training.examples import Example, load
 from apothecary.training.settings import read_settings
+from benchmarks.pocket_figures import DATA, ROOT, SEED, Record, Results, figures
 
 
 def development_examples(arguments: argparse.Namespace, head: str) -> tuple[list[Example], tuple[str, ...]]:

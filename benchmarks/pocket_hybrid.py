@@ -7,8 +7,6 @@ import random
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from benchmarks.pocket_figures import SEED, Record, Results, figures, gold_pairs
-
 from apothecary.documents import Document
 from apothecary.engines.cascade import Cascade
 from apothecary.engines.open import EngineOptions, open_engine
@@ -26,6 +24,7 @@ from apothecary.messages import (
 from apothecary.metrics.calibration import probability
 from apothecary.metrics.counts import Counts
 from apothecary.tasks.relations.thresholds import find_thresholds
+from benchmarks.pocket_figures import SEED, Record, Results, figures, gold_pairs
 
 SURES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.01)
 

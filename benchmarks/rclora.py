@@ -24,13 +24,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from benchmarks.pocket_figures import ROOT, about
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
 from transformers import PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
 from apothecary.adapters.role_config import DEFAULT_TARGETS, RoleLoraConfig
 from apothecary.adapters.role_model import attach
+from benchmarks.pocket_figures import ROOT, about
 
 KEPT = ROOT / "runs" / "benchmark-rclora"
 KINDS = ("lora", "full", "vectors", "single_b")

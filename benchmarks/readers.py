@@ -24,6 +24,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+from apothecary import __version__
+from apothecary.engines.cores import free_cores
 from benchmarks.pocket_figures import mapping, number
 from benchmarks.pocket_page import table
 from benchmarks.readers_memory import FORMATS, measure_memory
@@ -36,9 +38,6 @@ from benchmarks.readers_race import (
     measure_jats,
     measure_medline,
 )
-
-from apothecary import __version__
-from apothecary.engines.cores import free_cores
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "runs" / "benchmark-readers"

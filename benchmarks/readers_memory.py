@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from benchmarks.readers_data import documents, write_medline
-
 from apothecary import api
 from apothecary.documents import Document
 from apothecary.formats import bioc_json
+from benchmarks.readers_data import documents, write_medline
 
 __all__ = ["FORMATS", "Format", "measure_memory"]
 

@@ -14,12 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmarks.readers_data import documents, write_medline
-from benchmarks.readers_jats import write_jats
-
 from apothecary import api
 from apothecary.documents import Document
 from apothecary.formats.inputs import read_inputs
+from benchmarks.readers_data import documents, write_medline
+from benchmarks.readers_jats import write_jats
 
 __all__ = [
     "OURS",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 
-from benchmarks.pocket_figures import Record, Results, mapping, number
-from benchmarks.pocket_page import table
-from benchmarks.readers import rows_of
-from benchmarks.relations_parts import WORK, corpora, pairs_of, predictions, run
-
 from apothecary.metrics.selective import Bin, RiskPoint
 from apothecary.runs.plots import reliability_plot, risk_coverage_plot
 from apothecary.tasks.relations.confidence import confidence_report
 from apothecary.tasks.relations.fit import fit
+from benchmarks.pocket_figures import Record, Results, mapping, number
+from benchmarks.pocket_page import table
+from benchmarks.readers import rows_of
+from benchmarks.relations_parts import WORK, corpora, pairs_of, predictions, run
 
 __all__ = ["confidence_table", "measure_confidence", "plots"]
 

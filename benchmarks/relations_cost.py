@@ -13,9 +13,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.pocket_figures import Record, Results
-from benchmarks.relations_parts import Corpus, corpora, predictions, run, sample, scored
-
 from apothecary.documents import Document
 from apothecary.engines.chat import rough_tokens
 from apothecary.engines.open import EngineOptions, open_engine
@@ -24,6 +21,8 @@ from apothecary.tasks.catalog import load
 from apothecary.tasks.flow import Extraction
 from apothecary.tasks.relations.steps import NAME_CODES
 from apothecary.tasks.schema import Schema, Template, load_schema
+from benchmarks.pocket_figures import Record, Results
+from benchmarks.relations_parts import Corpus, corpora, predictions, run, sample, scored
 
 __all__ = ["REFERENCE", "measure_cost"]
 

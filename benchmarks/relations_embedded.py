@@ -11,9 +11,6 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.pocket_figures import ROOT, SEED, Record, Results, mapping
-from benchmarks.relations_parts import WORK, all_pairs, corpora, pairs_of, predictions, run, training
-
 from apothecary.documents import Document
 from apothecary.runs.extract import Summary
 from apothecary.runs.folder import read_json
@@ -21,6 +18,8 @@ from apothecary.tasks.mentions.score import score as score_mentions
 from apothecary.tasks.relations.fit import fit
 from apothecary.tasks.relations.score import score as score_relations
 from apothecary.tasks.schema import load_schema
+from benchmarks.pocket_figures import ROOT, SEED, Record, Results, mapping
+from benchmarks.relations_parts import WORK, all_pairs, corpora, pairs_of, predictions, run, training
 
 __all__ = ["EVALUATORS", "measure_embedded", "ship"]
 

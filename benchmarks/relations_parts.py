@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from benchmarks.pocket_figures import DATA, ROOT, SEED, Record, Results, mapping, number
-
 from apothecary.api import ExtractOptions, extract
 from apothecary.corpora import biored, cdr, chemdisgene
 from apothecary.corpora.held_out import HeldOut
@@ -22,6 +20,7 @@ from apothecary.tasks.relations.score import score
 from apothecary.tasks.schema import load_schema
 from apothecary.training.examples import load
 from apothecary.training.settings import read_settings
+from benchmarks.pocket_figures import DATA, ROOT, SEED, Record, Results, mapping, number
 
 __all__ = [
     "WORK",

@@ -6,6 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from apothecary.documents import Document
+from apothecary.tasks.flow import ScoreOptions
+from apothecary.tasks.mentions.score import score as score_mentions
+from apothecary.tasks.relations.compare import compare
+from apothecary.tasks.relations.fit import fit
+from apothecary.tasks.relations.thresholds import find_thresholds
+from apothecary.tasks.schema import load_schema
 from benchmarks.pocket_figures import SEED, Record, Results
 from benchmarks.relations_parts import (
     WORK,
@@ -18,14 +25,6 @@ from benchmarks.relations_parts import (
     sample,
     scored,
 )
-
-from apothecary.documents import Document
-from apothecary.tasks.flow import ScoreOptions
-from apothecary.tasks.mentions.score import score as score_mentions
-from apothecary.tasks.relations.compare import compare
-from apothecary.tasks.relations.fit import fit
-from apothecary.tasks.relations.thresholds import find_thresholds
-from apothecary.tasks.schema import load_schema
 
 __all__ = ["measure_ablations", "measure_language", "measure_language_ablations", "measure_tables"]
 

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from apothecary import __version__
+from apothecary.engines.cores import free_cores
 from benchmarks.reliability_cases import ROOT
 from benchmarks.reliability_faults import Sizes as FaultSizes
 from benchmarks.reliability_faults import measure_faults
@@ -24,9 +26,6 @@ from benchmarks.reliability_kills import Sizes as KillSizes
 from benchmarks.reliability_kills import measure_kills
 from benchmarks.reliability_odd import measure_odd
 from benchmarks.reliability_page import differences, write_page
-
-from apothecary import __version__
-from apothecary.engines.cores import free_cores
 from tests.engines.stand_in import DIALECTS
 
 __all__ = ["main"]

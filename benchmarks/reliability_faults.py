@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 
+from apothecary.engines.http import Patience
+from apothecary.engines.pace import Retries
+from apothecary.runs.folder import read_json
 from benchmarks.reliability_cases import (
     QUICK,
     TABLES,
@@ -23,10 +26,6 @@ from benchmarks.reliability_cases import (
     serving,
     write_documents,
 )
-
-from apothecary.engines.http import Patience
-from apothecary.engines.pace import Retries
-from apothecary.runs.folder import read_json
 from tests.engines.stand_in import DIALECTS, FAULTS, REFUSE
 
 __all__ = ["PASSING", "Bench", "Case", "Row", "Whole", "faulty", "measure_faults", "overloaded", "whole"]

@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from apothecary.engines.http import Connection
 from benchmarks.reliability_cases import (
     LONGEST,
     TABLES,
@@ -28,8 +29,6 @@ from benchmarks.reliability_cases import (
     serving,
     write_documents,
 )
-
-from apothecary.engines.http import Connection
 
 __all__ = ["Killed", "Reference", "Stage", "killed", "measure_kills", "reference"]
 

@@ -31,14 +31,13 @@ import uvicorn
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.knowledge_data import write_run  # noqa: E402
-
 from apothecary.review.app import create_app  # noqa: E402
 from apothecary.review.desk import Desk  # noqa: E402
 from apothecary.review.queue import View  # noqa: E402
 from apothecary.review.session import Keeper  # noqa: E402
 from apothecary.store.build import build  # noqa: E402
 from apothecary.store.decisions import Decision  # noqa: E402
+from benchmarks.knowledge_data import write_run  # noqa: E402
 
 PAGE = ROOT / "docs" / "results" / "review.md"
 TEMPLATE = Path(__file__).with_name("review.template.md")

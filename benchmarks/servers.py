@@ -26,15 +26,14 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.fast_server import CODES
-from benchmarks.pocket_figures import mapping, number
-from benchmarks.pocket_page import table
-from benchmarks.servers_clients import SLOTS, Client, Served, clients, serving
-
 from apothecary import __version__
 from apothecary.engines.cores import free_cores
 from apothecary.errors import EngineError
 from apothecary.messages import Choices, Decoding, Message, Request
+from benchmarks.fast_server import CODES
+from benchmarks.pocket_figures import mapping, number
+from benchmarks.pocket_page import table
+from benchmarks.servers_clients import SLOTS, Client, Served, clients, serving
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "runs" / "benchmark-servers"

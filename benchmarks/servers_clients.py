@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx2
-from benchmarks import fast_server
 
 from apothecary.engines.chat import Dialect, request_body
 from apothecary.engines.cores import free_cores
@@ -26,6 +25,7 @@ from apothecary.engines.http_probe import probe
 from apothecary.engines.weights import resolve
 from apothecary.errors import EngineError
 from apothecary.messages import EngineInfo, Reply, Request
+from benchmarks import fast_server
 
 __all__ = ["Client", "Served", "clients", "serving"]
 

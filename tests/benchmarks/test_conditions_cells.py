@@ -9,10 +9,9 @@ import pytest
 pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("peft", reason="the train extra is not installed")
 
-from benchmarks.conditions_cells import FOLDS, SAMPLE, Cell, Limits, System, part
-
 from apothecary.corpora.conditions import abstract_of
 from apothecary.formats.inputs import read_gold
+from benchmarks.conditions_cells import FOLDS, SAMPLE, Cell, Limits, System, part
 
 TUNED = System("LoRA", "tuned")
 WHOLE = [document.id for document in read_gold(SAMPLE)]

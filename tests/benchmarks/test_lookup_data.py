@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("peft", reason="the train extra is not installed")
 
+from apothecary.adapters.role_batch import UNLEARNT
 from benchmarks.lookup_data import (
     STOP,
     Case,
@@ -22,8 +23,6 @@ from benchmarks.lookup_data import (
     row_of,
     unambiguous,
 )
-
-from apothecary.adapters.role_batch import UNLEARNT
 
 seeds = st.integers(0, 10_000).map(Random)
 

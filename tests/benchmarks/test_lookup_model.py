@@ -12,8 +12,9 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("peft", reason="the train extra is not installed")
 
 import torch
-from benchmarks.lookup_model import BaseSettings, load_base, make_base
 from safetensors import SafetensorError
+
+from benchmarks.lookup_model import BaseSettings, load_base, make_base
 
 TINY = BaseSettings(width=16, mlp=16, layers=1, heads=1, batch=2, most_steps=2)
 

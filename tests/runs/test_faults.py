@@ -6,6 +6,7 @@ Small cases of `benchmarks/reliability.py`, whose figures are in docs/results/re
 from pathlib import Path
 
 import pytest
+
 from benchmarks.reliability_cases import KEY, Ended, Place, leaks
 from benchmarks.reliability_faults import PASSING, Bench, Case, faulty, refused, whole
 

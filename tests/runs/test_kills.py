@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+
 from benchmarks.reliability_kills import Reference, Stage, killed, reference, staged
 
 pytestmark = pytest.mark.slow
