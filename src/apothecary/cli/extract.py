@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,8 +120,9 @@ def extract(
         if dry_run and pairs == RELATIONS:
             hint = "make that run, then --pairs FOLDER --dry-run"
             raise UsageError("which pairs there will be is not known before their run", hint=hint)
-        finder = _Finder(schema or "chemdisgene", pairs_engine or "pocket")
-        settings["pairs"] = _pairs(pairs, list(inputs), finder, out, options)
+        # By default the pairs are those that the pocket models know as therapeutic.
+        found_as: dict[str, object] = {"schema": schema or "chemdisgene"}
+        settings["pairs"] = _pairs(pairs, list(inputs), found_as, pairs_engine or "pocket", out, options)
     if dry_run:
         return _estimate(list(inputs), task, settings, options, as_json=as_json)
     with reporting(api.count(inputs, options), show=not as_json) as on_progress:
@@ -139,15 +139,14 @@ def extract(
     return EXIT_CODES[summary.status]
 
 
-@dataclass(frozen=True)
-class _Finder:
-    """What finds the pairs; by default those that the pocket models know as therapeutic."""
-
-    schema: str
-    engine: str
-
-
-def _pairs(given: str, inputs: list[Path], finder: _Finder, out: Path | None, options: ExtractOptions) -> str:
+def _pairs(
+    given: str,
+    inputs: list[Path],
+    settings: dict[str, object],
+    engine: str,
+    out: Path | None,
+    options: ExtractOptions,
+) -> str:
     """The folder of the run that says which pairs to ask about; 'relations' makes it, beside `out`."""
     from apothecary import api
 
@@ -156,14 +155,7 @@ def _pairs(given: str, inputs: list[Path], finder: _Finder, out: Path | None, op
     if out is None:
         raise UsageError("--pairs relations needs the folder of the run", hint="--out DIR")
     folder = out.with_name(f"{out.name}-pairs")
-    summary = api.extract(
-        inputs,
-        given,
-        engine=finder.engine,
-        settings={"schema": finder.schema},
-        out=folder,
-        options=options,
-    )
+    summary = api.extract(inputs, given, engine=engine, settings=settings, out=folder, options=options)
     print(f"pairs: {summary.documents} documents, {summary.failed} failed: {folder}", file=sys.stderr)
     return str(folder)
 

@@ -31,7 +31,6 @@ from apothecary.errors import ModelMissing, WeightsError
 from apothecary.networks.list_features import CONTEXT, OF_DRUG, Harm, ListInputs, ListStates, Seen, see
 
 __all__ = [
-    "GRADES",
     "MODEL",
     "WEIGHTS",
     "WHAT",
@@ -51,8 +50,6 @@ Places = NDArray[np.int64]
 MODEL, WEIGHTS = "model.json", "editor.safetensors"
 WHAT = "apothecary list editor"
 FORMAT = 1
-GRADES = {"contraindicated": 2.0, "major": 1.5, "moderate": 1.0, "minor": 0.5, "": 1.0}
-"""Weights of interactions by severity, where they are to be graded."""
 BATCH = 32
 """Visits that are edited together: more do not fit the cache of a core, and take longer."""
 
@@ -67,7 +64,8 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 class Terms:
     """What an editor was trained for: the potential, the budget of edits and the list that it begins with.
 
-    Lists begin with the drugs from `threshold` on, or empty; with `severity` interactions count by `GRADES`.
+    Lists begin with the drugs from `threshold` on, or empty; with `severity` interactions count by
+    `interactions.GRADES`.
     """
 
     harm: Harm = field(default_factory=Harm)

@@ -150,9 +150,8 @@ def open_policy(
 
 def _read_knowledge(options: RecommendOptions) -> Knowledge:
     names = read_drug_names(options.names) if options.names else None
-    table = read_interactions(options.interactions)
     return Knowledge(
-        interactions=table.also_named(names.groups) if names else table,
+        interactions=read_interactions(options.interactions, names),
         names=names,
         classes=read_drug_groups(options.classes) if options.classes else (),
         excluded=options.excluded,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from apothecary.corpora.visits import folds
 from apothecary.errors import UsageError
 from apothecary.networks.description import file_digest
-from apothecary.networks.list_editor import GRADES, ListEditor, greedy_editor
+from apothecary.networks.list_editor import ListEditor, greedy_editor
 from apothecary.networks.list_features import ListInputs
 from apothecary.tasks.recommending import Case, load_lists
 from apothecary.training.list_policies import read_parts, write_policy
@@ -132,7 +132,7 @@ def lists_of(
     names, vocabulary = [case.visit.names for case in cases], fitted.scorer.vocabulary
     given = given_matrix(names, vocabulary)
     outside = np.array([len(each) for each in names], np.int64) - given.sum(axis=1)
-    weights = table.weights(vocabulary, GRADES) if settings.severity else table.matrix(vocabulary)
+    weights = table.graded(vocabulary, by_severity=settings.severity)
     return ListInputs.of(scores, weights, 0.0, settings.harm), Wanted.of(given, outside)
 
 

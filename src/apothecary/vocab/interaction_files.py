@@ -27,6 +27,7 @@ from itertools import chain
 from pathlib import Path
 
 from apothecary.errors import DataError, FormatError, UsageError
+from apothecary.vocab.drug_names import DrugNames
 from apothecary.vocab.files import content_start, numbered_lines, printable
 from apothecary.vocab.interactions import Interaction, InteractionTable, drug_key
 from apothecary.vocab.merged_interactions import MergedRow, merged_interactions
@@ -91,18 +92,20 @@ class Table:
             yield number, values
 
 
-def read_interactions(paths: Iterable[str | Path]) -> InteractionTable:
+def read_interactions(paths: Iterable[str | Path], names: DrugNames | None = None) -> InteractionTable:
     """The interactions of all files as one table; a folder stands for the tables in it that are known.
 
     Each interaction carries the digest of its file as its version, and the file's name as its source where
     no column names one. Rows repeated, reversed or of a drug with itself change nothing; names that nobody
-    else knows are no error (`InteractionTable.outside` tells which they are). Raises FormatError with the
-    line for what is no such file, UsageError without a file.
+    else knows are no error (`InteractionTable.outside` tells which they are). What is said of one of a drug's
+    `names` counts for all. Raises FormatError with the line for what is no such file, UsageError without a
+    file.
     """
     given = tuple(Path(path) for path in paths)
     if not given:
         raise UsageError("no table of interactions was given", hint=_HINT)
-    return _joined(given, tuple(map(_contents, given)))
+    table = _joined(given, tuple(map(_contents, given)))
+    return table.also_named(names.groups) if names else table
 
 
 @lru_cache(maxsize=2)

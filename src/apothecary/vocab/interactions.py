@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from apothecary.errors import DataError
 
-__all__ = ["LEVELS", "Interaction", "InteractionTable", "drug_key", "severity_level"]
+__all__ = ["GRADES", "LEVELS", "Interaction", "InteractionTable", "drug_key", "severity_level"]
 
 LEVELS = ("contraindicated", "major", "moderate", "minor", "")
 """From the worst to the one that is not told."""
+GRADES = {"contraindicated": 2.0, "major": 1.5, "moderate": 1.0, "minor": 0.5, "": 1.0}
+"""How many interactions one counts for where severity counts, by `LEVELS`."""
 
 _HYPHENS = str.maketrans(dict.fromkeys("-\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212", ""))
 
@@ -245,6 +247,10 @@ class InteractionTable:
         Shapes: result names x names.
         """
         return self._filled(names, dict.fromkeys(self._by_pair, 1.0))
+
+    def graded(self, names: Sequence[str], *, by_severity: bool) -> NDArray[np.float64]:
+        """`weights` by `GRADES`, or `matrix` where severity does not count."""
+        return self.weights(names, GRADES) if by_severity else self.matrix(names)
 
     def weights(self, names: Sequence[str], severities: Mapping[str, float]) -> NDArray[np.float64]:
         """As `matrix`, with the weight of the worst that is said of each pair.

@@ -44,7 +44,8 @@ class Scored:
     """One instance. `document` is what it shares with the other pairs of its abstract; `text` the abstract.
 
     `predicted` is None where there is no record, which counts as an empty answer. `reference` is the
-    prediction as the published scorer reads it; None takes what `predicted` holds.
+    prediction as the published scorer reads it; None takes what `predicted` holds. `mended` is whether
+    its gold was a target that had to be mended or lost an item.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Scored:
     predicted: ParsedOutput | None
     text: str
     reference: tuple[Item, ...] | None = None
+    mended: bool = False
 
     @property
     def said(self) -> tuple[Condition, ...]:

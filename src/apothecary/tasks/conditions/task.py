@@ -245,6 +245,7 @@ def _scored(pairs: Pairs) -> Iterator[Scored]:
             predicted=read.output if read else None,
             text=gold.text,
             reference=read.reference if read else None,
+            mended=gold.gold == "salvaged" or "mended" in document.attributes,
         )
 
 
@@ -257,14 +258,8 @@ def _score(pairs: Pairs, options: ScoreOptions) -> dict[str, object]:
         raise DataError("no gold document is an annotated instance of conditions", hint=hint)
     found = scores.score(rows, options, bind(Rule, options.settings))
     left_out = sum(is_row(document) for document, _ in held) - len(rows)
-    mended = sum(_is_mended(document) for document, _ in held)
+    mended = sum(row.mended for row in rows)
     return found | {name: n for name, n in (("left_out", left_out), ("mended", mended)) if n > 0}
-
-
-def _is_mended(document: Document) -> bool:
-    """Whether its gold was a target that had to be mended or lost an item."""
-    gold = _gold(document)
-    return gold is not None and (gold.gold == "salvaged" or "mended" in document.attributes)
 
 
 def _check_targets(documents: Iterable[Document]) -> None:

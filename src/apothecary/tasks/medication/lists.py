@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from apothecary.errors import UsageError
-from apothecary.networks.list_editor import GRADES, ListEditor
+from apothecary.networks.list_editor import ListEditor
 from apothecary.networks.visit_scorers import DrugScorer
 from apothecary.tasks.medication.editors import Editor, Problem, beam, first_lists, greedy, two_pass
 from apothecary.tasks.medication.exact_editor import exact
@@ -46,7 +46,7 @@ __all__ = ["LISTS", "ListSettings", "MedicationLister"]
 
 Matrix = NDArray[np.float64]
 
-SAFETY = 0.5
+DEFAULT_SAFETY = 0.5
 _SHOWN = 3
 _DIGITS = 6
 _NO_DRUG = 2.0
@@ -62,15 +62,15 @@ class ListSettings:
     it is given, and on it keeps the model from edits that lower the objective (`weighing`). `editor` changes
     the first list by at most `edits` drugs (``none``: leaves it). `composition` ``two-pass`` chooses
     additions and removals apart, as published. `measure` says how interactions count
-    (`objective.MEASURES`), `severity` whether by `GRADES`, `target` how many cost nothing. `width` is that of
-    the beam, `open_drugs` those that the exact editor tries. `threshold` stands for the policy's own (above
-    1: lists begin empty). `evidence` is how many features a reason names.
+    (`objective.MEASURES`), `severity` whether by `interactions.GRADES`, `target` how many cost nothing.
+    `width` is that of the beam, `open_drugs` those that the exact editor tries. `threshold` stands for the
+    policy's own (above 1: lists begin empty). `evidence` is how many features a reason names.
 
     A policy with an editor of its own (``own``) gives other defaults: that editor, with the measure,
     severity, target, edits and threshold that it was trained for.
     """
 
-    safety: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = SAFETY
+    safety: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = DEFAULT_SAFETY
     editor: Literal["greedy", "beam", "exact", "none", "own"] = "greedy"
     edits: Annotated[int, Field(ge=0)] = 10
     composition: Literal["loop", "two-pass"] = "loop"
@@ -152,8 +152,8 @@ class MedicationLister:
 
     @cached_property
     def _weights(self) -> Matrix:
-        table, names = self.knowledge.interactions, self.scorer.vocabulary
-        return table.weights(names, GRADES) if self.settings.severity else table.matrix(names)
+        table, severity = self.knowledge.interactions, self.settings.severity
+        return table.graded(self.scorer.vocabulary, by_severity=severity)
 
     @cached_property
     def _teller(self) -> Teller:
@@ -164,7 +164,7 @@ class MedicationLister:
         return Teller(names, said, shares, round(self._threshold, _DIGITS), beneficial)
 
     def _ways(self, begun: _Begun, safety: float | None) -> list[Path]:
-        settings, alpha = self.settings, SAFETY if safety is None else safety
+        settings, alpha = self.settings, DEFAULT_SAFETY if safety is None else safety
         objective = Objective(alpha, self._weights, settings.measure, settings.target)
         problem = Problem(begun.states, begun.scores.probabilities, objective, self.masks.rivals)
         return paths(problem, self._editor(begun.cases, weighed=safety is not None)(problem), objective)

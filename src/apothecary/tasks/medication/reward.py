@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import cast, get_args
 
 from apothecary.errors import DataError, FormatError, UsageError
-from apothecary.networks.list_editor import GRADES
 from apothecary.tasks.medication.line_rewards import LineSteps, Mode, line_steps
 from apothecary.tasks.medication.objective import MEASURES, Measure, Objective
 from apothecary.tasks.medication.potential import Potential, Vector, Weighted, refusals
@@ -38,8 +37,8 @@ def line_judge(
 
     `vocabulary` is a JSON file, a list of names or an object that has it under that key, such as the
     ``model.json`` of a policy. `interactions` are files of interacting pairs, measured as in `objective`;
-    what is below `target` costs nothing, and with `severity` they count by `GRADES`. Paths are relative to
-    the current folder.
+    what is below `target` costs nothing, and with `severity` they count by `interactions.GRADES`. Paths
+    are relative to the current folder.
 
     Raises UsageError, DataError. A judge raises UsageError for a row of another form, and shows its id alone.
     """
@@ -49,8 +48,7 @@ def line_judge(
         raise UsageError("alpha weighs interactions, and there are none", hint="interactions = [FILE]")
     names = _names(Path(vocabulary))
     table = read_interactions(interactions) if interactions else InteractionTable.of(())
-    weights = table.weights(names, GRADES) if severity else table.matrix(names)
-    objective = Objective(alpha, weights, measure, target)
+    objective = Objective(alpha, table.graded(names, by_severity=severity), measure, target)
 
     def potential(gold: Vector) -> Potential:
         return Potential((*objective.potential(gold).terms, Weighted("refusals", -beta, refusals)))

@@ -169,10 +169,7 @@ def table(found: Mapping[str, object]) -> list[list[str]]:
 def _interactions(options: ScoreOptions) -> InteractionTable | None:
     settings = bind(ScoreSettings, options.settings)
     names = read_drug_names(Path(settings.names)) if settings.names else None
-    if not settings.interactions:
-        return None
-    table = read_interactions(settings.interactions)
-    return table.also_named(names.groups) if names else table
+    return read_interactions(settings.interactions, names) if settings.interactions else None
 
 
 def _visits(gold: Rows, drugs: Drugs) -> Visits:
