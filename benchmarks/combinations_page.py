@@ -61,17 +61,17 @@ def cell(figures: Sequence[Record]) -> str:
 
 def differences(found: Record) -> str:
     """Paired differences of F1, with intervals and p."""
-    rows = []
-    for title, each in found.items():
-        cells = []
-        for view in VIEWS:
-            told = mapping(mapping(each)[view])
-            f1 = {name: 100 * number(value) for name, value in mapping(told["f1"]).items()}
-            cells.append(
-                f"{f1['value']:+.1f} ({f1['low']:+.1f} to {f1['high']:+.1f}), p {number(told['p']):.3f}"
-            )
-        rows.append([title, *cells])
-    return table(["", *HEAD[2:]], rows)
+    return table(["", *HEAD[2:]], [[title, *difference(mapping(each))] for title, each in found.items()])
+
+
+def difference(found: Record) -> list[str]:
+    """One paired difference under each view."""
+    cells = []
+    for view in VIEWS:
+        told = mapping(found[view])
+        f1 = {name: 100 * number(value) for name, value in mapping(told["f1"]).items()}
+        cells.append(f"{f1['value']:+.1f} ({f1['low']:+.1f} to {f1['high']:+.1f}), p {number(told['p']):.3f}")
+    return cells
 
 
 def cost(systems: Mapping[str, Record]) -> str:
