@@ -15,6 +15,7 @@ from accelerate import Accelerator, InitProcessGroupKwargs
 from peft import LoraConfig, LoraModel, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from apothecary.adapters.role_config import RoleLoraConfig, Variant
 from apothecary.adapters.role_files import save_role_adapter
@@ -151,8 +152,7 @@ class Policy:
                 logits_to_keep=scored,
                 **given,
             ).logits[:, :-1]
-        scores = found.float() / temperature
-        told = scores.gather(2, ids[:, -kept:, None]).squeeze(2) - scores.logsumexp(2)
+        told = _told(found.flatten(0, 1), ids[:, -kept:].flatten(), temperature).view(len(rows), kept)
         return [told[place, kept - len(row.answer) :] for place, row in enumerate(rows)]
 
     def packed(self, rows: Sequence[Tokens], temperature: float = 1.0) -> list[Tensor]:
@@ -175,9 +175,8 @@ class Policy:
             found = self.model(
                 input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=kept
             ).logits[0]
-        scores = found.float() / temperature
-        told = scores.gather(1, ids[0, kept + 1, None]).squeeze(1) - scores.logsumexp(1)
-        return list(told.split([len(row.answer) for row in rows]))
+        told = _told(found, ids[0, kept + 1], temperature)
+        return list(torch.split(told, [len(row.answer) for row in rows]))
 
     def check_packing(self, rows: Sequence[Tokens]) -> None:
         """Raises UsageError for a model that sees other conversations of a packed row."""
@@ -220,6 +219,13 @@ class Policy:
                 modules[module.removeprefix(PREFIX)] = (a.detach().float().cpu(), b.detach().float().cpu())
         new = AdapterFile(self._name, self._scale, modules)
         return summed([self._start, new]) if self._start else new
+
+
+def _told(scores: Tensor, tokens: Tensor, temperature: float) -> Tensor:
+    """The log-probability of each token, in float32; shapes: tokens x vocabulary, tokens."""
+    scores = scores.float()
+    # One pass forward and one back: as a difference of sums a step of the embedded model takes 4 % longer.
+    return -cross_entropy(scores if temperature == 1 else scores / temperature, tokens, reduction="none")
 
 
 def plain_config(lora: LoraSettings) -> LoraConfig:
