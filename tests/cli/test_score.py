@@ -108,6 +108,26 @@ def test_a_table_by_another_rule_says_so(work: Path, capsys: pytest.CaptureFixtu
     assert "not by the usual rule: fold = True" in capsys.readouterr().out
 
 
+def test_runs_of_several_seeds_are_compared_by_their_averages(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score_conditions(work, capsys)
+    (work / "none.jsonl").write_text("")
+    line = ["score", "conditions", "--gold=g.jsonl", *["--predictions=p.jsonl"] * 2]
+    both = [*line, "--against=none.jsonl", "--against=p.jsonl", "--resamples=20"]
+    assert main([*both, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["difference"]["soft_pair"]
+    assert found["a"]["runs"] == [found["a"]["mean"]] * 2
+    assert found["f1"]["value"] == pytest.approx(found["a"]["mean"] - found["b"]["mean"])
+    assert found["f1"]["value"] > 0
+    assert main(both) == 0
+    told = capsys.readouterr().out
+    assert "2 less 2 runs" in told
+    assert f"{100 * found['b']['mean']:.1f} ± {100 * found['b']['sd']:.1f}" in told
+    assert main(line) == 2
+    assert "several runs are scored one by one" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("task", "setting", "words"),
     [

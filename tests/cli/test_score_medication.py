@@ -75,8 +75,10 @@ def test_two_files_of_predictions_are_compared(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--predictions=ddi.csv"], "ddi.csv:1: not JSON"),
-        (["--predictions=none.jsonl"], "none.jsonl: cannot be read"),
+        (["--against=ddi.csv"], "ddi.csv:1: not JSON"),
+        (["--against=none.jsonl"], "none.jsonl: cannot be read"),
+        (["--predictions=bad.jsonl"], "several runs are scored one by one"),
+        (["--against=bad.jsonl"] * 2, "several runs of medication cannot be compared"),
         (["--interactions=none.csv"], "none.csv: cannot be read"),
         (["--interactions=gold.jsonl"], "is no known table of interactions"),
         (["--set", "colour=red"], "there is no setting 'colour' (settings: interactions, names)"),

@@ -20,12 +20,18 @@ def score(
     task: Annotated[str, typer.Argument(help="mentions, relations, combinations, conditions or medication.")],
     gold: Annotated[Path, typer.Option(help="Annotated documents, or visits with lists.")],
     predictions: Annotated[
-        Path,
-        typer.Option(help="A predictions.jsonl; or relations found elsewhere: a table, PubTator or BioC."),
+        list[Path],
+        typer.Option(
+            help="A predictions.jsonl; or relations found elsewhere: a table, PubTator or BioC. Repeated "
+            "with --against: runs of one system with other seeds (conditions)."
+        ),
     ],
     against: Annotated[
-        Path | None,
-        typer.Option(help="Other predictions for the same documents, to compare with (not for mentions)."),
+        list[Path] | None,
+        typer.Option(
+            help="Other predictions for the same documents, to compare with (not for mentions); repeated: as "
+            "--predictions."
+        ),
     ] = None,
     interactions: Annotated[
         list[str] | None,
@@ -85,13 +91,22 @@ def score(
         list_errors=errors,
         settings=settings,
     )
-    compared: dict[str, object] = {}
-    if against is not None:
-        compared["difference"] = api.compare(
-            task, gold, predictions, against, options=options, encoding=encoding
+    one, other = predictions[0], against[0] if against else None
+    if len(predictions) > 1 and not against:
+        raise UsageError(
+            "several runs are scored one by one", where="--predictions", hint="or --against FILE"
         )
-        compared["against"] = api.score(task, gold, against, options=options, encoding=encoding)
-    result = api.score(task, gold, predictions, options=options, encoding=encoding) | compared
+    compared: dict[str, object] = {}
+    if against:
+        difference = api.compare(task, gold, predictions, against, options=options, encoding=encoding)
+        if len(predictions) + len(against) > 2:
+            _tell_runs(
+                difference, title=f"{task}: {len(predictions)} less {len(against)} runs", as_json=as_json
+            )
+            return
+        compared["difference"] = difference
+        compared["against"] = api.score(task, gold, against[0], options=options, encoding=encoding)
+    result = api.score(task, gold, one, options=options, encoding=encoding) | compared
     warnings = result.get("warnings")
     for warning in warnings if isinstance(warnings, list) else []:
         print(f"warning: {warning}", file=sys.stderr)
@@ -101,13 +116,9 @@ def score(
     chosen = load_rows(task) or catalog.load(task)
     unit = "visits" if "visits" in result else "documents"
     print_table(chosen.table(result), title=f"{task}: {result[unit]} {unit}")
-    if against is not None:
-        print_table(chosen.table(_mapping(result["against"])), title=f"against: {against}")
-        less = (
-            f"{predictions} less {against}"
-            if unit == "visits"
-            else f"F1 of {predictions} less that of {against}"
-        )
+    if other is not None:
+        print_table(chosen.table(_mapping(result["against"])), title=f"against: {other}")
+        less = f"{one} less {other}" if unit == "visits" else f"F1 of {one} less that of {other}"
         print_table(_differences(_mapping(result["difference"])), title=less)
 
 
@@ -120,6 +131,25 @@ def _differences(found: Mapping[str, object]) -> list[list[str]]:
         low, value, high = (f"{100 * _number(bounds[key]):+.1f}" for key in ("low", "value", "high"))
         rows.append([name, value, f"{low} to {high}", f"{_number(row['p']):.3f}"])
     return rows
+
+
+def _tell_runs(found: Mapping[str, Mapping[str, object]], *, title: str, as_json: bool) -> None:
+    """Means of both systems over their runs, with the deviation, beside the differences."""
+    from apothecary.cli.tables import print_table
+
+    if as_json:
+        print(json.dumps({"difference": found}, indent=2, ensure_ascii=False))
+        return
+    head, *rows = _differences(found)
+    spread = [[_spread(_mapping(each[side])) for side in ("a", "b")] for each in found.values()]
+    table = [[head[0], "--predictions", "--against", *head[1:]]]
+    table += [[row[0], *both, *row[1:]] for row, both in zip(rows, spread, strict=True)]
+    print_table(table, title=title)
+
+
+def _spread(runs: Mapping[str, object]) -> str:
+    mean, sd = _number(runs["mean"]), runs["sd"]
+    return f"{100 * mean:.1f}" + ("" if sd is None else f" ± {100 * _number(sd):.1f}")
 
 
 def _mapping(value: object) -> Mapping[str, object]:
