@@ -79,6 +79,11 @@ class Policy:
         if settings.recompute:
             base.model.gradient_checkpointing_enable()  # type: ignore[no-untyped-call]
             base.model.enable_input_require_grads()  # type: ignore[no-untyped-call]
+        if self._number != torch.float32:
+            # Autocast brings weights and input to one number type: what PEFT widened would be narrowed again.
+            for layer in self.model.modules():
+                if isinstance(layer, LoraLayer):
+                    layer.cast_input_dtype_enabled = False
         if learning is None or not learning.four_bit:
             # What is in four bits lies on its device from the beginning.
             self.model.to(device)
