@@ -16,6 +16,7 @@ from peft import LoraConfig, LoraModel, PeftModel, get_peft_model, get_peft_mode
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
 
 from apothecary.adapters.role_config import RoleLoraConfig, Variant
 from apothecary.adapters.role_files import save_role_adapter
@@ -127,38 +128,44 @@ class Policy:
         with torch.autocast(self._device.type, self._number, enabled=self._number != torch.float32):
             yield
 
-    def padded(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Rows of tokens aligned at their ends, and the mask of what is no padding."""
-        longest = max(len(row) for row in rows)
-        pad = self.template.padding
-        ids = [[pad] * (longest - len(row)) + list(row) for row in rows]
-        mask = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
-        return torch.tensor(ids, device=self._device), torch.tensor(mask, device=self._device)
-
     def logprobs(self, rows: Sequence[Tokens], temperature: float = 1.0) -> list[Tensor]:
         """For each row the log-probability of every token of its answer.
 
-        The output layer is computed for the answers alone: it is the dearest part of a small model.
+        The output layer is computed for the answers alone: it is the dearest part of a small model. Rows
+        begin together, so that no token sees padding and attention needs no mask.
         """
         if self._packing:
             return self.packed(rows, temperature)
-        ids, mask = self.padded([row.prompt + row.answer for row in rows])
-        kept = max(len(row.answer) for row in rows)
-        places = (mask.cumsum(1) - 1).clamp(min=0)
-        # Not a number: its slice would not be contiguous, and the output layer would be copied for each row.
-        scored = torch.arange(ids.shape[1] - kept - 1, ids.shape[1], device=self._device)
-        given = {"role_ids": self._role_ids(rows, ids.shape[1])} if self._roles else {}
-        with self.computing():
-            found = self.model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=places,
-                use_cache=False,
-                logits_to_keep=scored,
-                **given,
-            ).logits[:, :-1]
-        told = _told(found.flatten(0, 1), ids[:, -kept:].flatten(), temperature).view(len(rows), kept)
-        return [told[place, kept - len(row.answer) :] for place, row in enumerate(rows)]
+        ids = self._padded([row.prompt + row.answer for row in rows])
+        given = {"role_ids": self._padded([self._roles_of(row) for row in rows], 0)} if self._roles else {}
+        lines = [line for line, row in enumerate(rows) for _ in row.answer]
+        before = [place for row in rows for place in range(len(row.prompt) - 1, row.length - 1)]
+        with self.computing(), self._scored(lines, before):
+            found = self.model(input_ids=ids, use_cache=False, **given).logits[0]
+        told = _told(found, [token for row in rows for token in row.answer], temperature)
+        return list(torch.split(told, [len(row.answer) for row in rows]))
+
+    @contextmanager
+    def _scored(self, lines: Sequence[int], columns: Sequence[int]) -> Iterator[None]:
+        """Let the output layer see these tokens alone, as one row."""
+        places = torch.tensor([lines, columns], device=self._device)
+
+        def chosen(module: torch.nn.Module, states: tuple[Tensor]) -> tuple[Tensor]:
+            return (states[0][places[0], places[1]][None],)
+
+        model = cast(PreTrainedModel, self.model.get_base_model())
+        head = cast(torch.nn.Module, model.get_output_embeddings())  # type: ignore[no-untyped-call]
+        handle = head.register_forward_pre_hook(chosen)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def _padded(self, rows: Sequence[Sequence[int]], padding: int | None = None) -> Tensor:
+        """Rows of numbers aligned at their beginnings, filled up with `padding`, else with the template's."""
+        longest = max(map(len, rows))
+        filler = [self.template.padding if padding is None else padding]
+        return torch.tensor([[*row, *filler * (longest - len(row))] for row in rows], device=self._device)
 
     def packed(self, rows: Sequence[Tokens], temperature: float = 1.0) -> list[Tensor]:
         """As `logprobs`, of rows that stand one behind the other in a single one, without padding.
@@ -180,7 +187,7 @@ class Policy:
             found = self.model(
                 input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=kept
             ).logits[0]
-        told = _told(found, ids[0, kept + 1], temperature)
+        told = _told(found, [token for row in rows for token in row.answer], temperature)
         return list(torch.split(told, [len(row.answer) for row in rows]))
 
     def check_packing(self, rows: Sequence[Tokens]) -> None:
@@ -198,10 +205,10 @@ class Policy:
                 "packing: this kind of model cannot do it", where=self._name, hint="leave it out"
             )
 
-    def _role_ids(self, rows: Sequence[Tokens], width: int) -> Tensor:
-        """The roles of rows that are aligned at their ends; padding and answers have none."""
-        told = [list(row.roles or (0,) * len(row.prompt)) + [0] * len(row.answer) for row in rows]
-        return torch.tensor([[0] * (width - len(each)) + each for each in told], device=self._device)
+    @staticmethod
+    def _roles_of(row: Tokens) -> Sequence[int]:
+        """The roles of the tokens of a row; an answer has none."""
+        return [*(row.roles or (0,) * len(row.prompt)), *(0,) * len(row.answer)]
 
     def write(self, folder: Path) -> None:
         """Write what was learnt, with what it was learnt on top of, in the layout of PEFT."""
@@ -226,11 +233,11 @@ class Policy:
         return summed([self._start, new]) if self._start else new
 
 
-def _told(scores: Tensor, tokens: Tensor, temperature: float) -> Tensor:
+def _told(scores: Tensor, tokens: Sequence[int], temperature: float) -> Tensor:
     """The log-probability of each token, in float32; shapes: tokens x vocabulary, tokens."""
-    scores = scores.float()
+    scores, wanted = scores.float(), torch.tensor(tokens, device=scores.device)
     # One pass forward and one back: as a difference of sums a step of the embedded model takes 4 % longer.
-    return -cross_entropy(scores if temperature == 1 else scores / temperature, tokens, reduction="none")
+    return -cross_entropy(scores if temperature == 1 else scores / temperature, wanted, reduction="none")
 
 
 def plain_config(lora: LoraSettings) -> LoraConfig:

@@ -62,10 +62,12 @@ def torch_writer(policy: Policy, settings: GrpoSettings) -> Writer:
         policy.model.eval()
         for each in asked:
             prompt = template.prompt(each.prompt)
-            ids, mask = policy.padded([prompt])
+            ids = torch.tensor([prompt], device=policy.device)
             with torch.no_grad(), policy.computing(), quiet():
                 generate = cast("Callable[..., Tensor]", policy.model.generate)
-                drawn = generate(input_ids=ids, attention_mask=mask, generation_config=drawing)
+                drawn = generate(
+                    input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=drawing
+                )
             found.append([_cut(policy, prompt, row) for row in drawn[:, len(prompt) :].tolist()])
         policy.model.train()
         return found

@@ -88,10 +88,8 @@ class SoftPolicy(Policy):
 
     def logprobs(self, rows: Sequence[Tokens], temperature: float = 1.0) -> list[Tensor]:
         """For each row the log-probability of every token of its answer."""
-        longest = max(row.length for row in rows)
-        begins = [longest - row.length for row in rows]
         soft = [row.soft if isinstance(row, SoftSample) else SoftRow(row.prompt, (), ()) for row in rows]
-        with given(self.model, self.soft, soft, begins):
+        with given(self.model, self.soft, soft, [0] * len(rows)):
             return super().logprobs(rows, temperature)
 
     def write(self, folder: Path) -> None:
