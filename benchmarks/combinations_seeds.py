@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,8 +57,7 @@ def main() -> None:
                 found = mapping(measure(part, system, given)[str(seed)])
                 record = {"found": found, "about": about("benchmarks.combinations_seeds")}
                 kept(part, seed).write_text(json.dumps(record, indent=1), encoding="utf-8")
-    if all(kept(part, seed).is_file() for part in PARTS for seed in SEEDS[1:]):
-        print(write_page(given.adapters))
+    print(write_page(given.adapters))
 
 
 def kept(part: str, seed: int) -> Path:
@@ -67,20 +66,25 @@ def kept(part: str, seed: int) -> Path:
 
 
 def write_page(adapters: Path) -> Path:
-    """Fill in the template."""
+    """Fill in the template with what is kept."""
     known: dict[tuple[str, int], Results] = {
         (part, seed): json.loads(kept(part, seed).read_text(encoding="utf-8"))
         for part in PARTS
         for seed in SEEDS[1:]
+        if kept(part, seed).is_file()
     }
     slots = {
         "runs": "\n".join(
             told(f"{part}, seed {seed}", mapping(each["about"])) for (part, seed), each in known.items()
         ),
-        "differences": table(["", "seed", *HEAD[2:]], list(differences())),
+        "differences": table(["", "seed", *HEAD[2:]], list(differences(known))),
         "rewards": table(
             ["seed", f"first {STEPS} steps", f"last {STEPS} steps"],
-            [[str(seed), *rewards(adapters / f"grpo-{seed}" / "log.jsonl")] for seed in SEEDS[1:]],
+            [
+                [str(seed), *rewards(adapters / f"grpo-{seed}" / "log.jsonl")]
+                for part, seed in known
+                if part == "grpo"
+            ],
         ),
         "unanswered": table(
             ["system", "seed", "rows without an answer", "tokens written a row"],
@@ -110,24 +114,24 @@ def scores(known: dict[tuple[str, int], Results], rule: str, place: int) -> Iter
         if part != "answer":
             cells.append(rows_of_page(title)[place][2:])
             yield [title, str(SEEDS[0]), *cells[-1]]
-        for seed in SEEDS[1:]:
+        for seed in (seed for other, seed in known if other == part):
             figures = mapping(mapping(mapping(known[part, seed]["found"])["score"])[rule])
             cells.append([cell([mapping(figures[view])]) for view in VIEWS])
             yield [title, str(seed), *cells[-1]]
         if part == "answer":
             yield rows_of_page(title)[place]
-        else:
+        elif len(cells) == len(SEEDS):
             values = [[float(each.split()[0]) for each in column] for column in zip(*cells, strict=True)]
             spread = [f"{statistics.mean(each):.1f} ± {statistics.stdev(each):.1f}" for each in values]
             yield [title, ", ".join(map(str, SEEDS)), *spread]
 
 
-def differences() -> Iterator[list[str]]:
+def differences(known: Collection[tuple[str, int]]) -> Iterator[list[str]]:
     """Paired differences of each seed, on the same rows."""
     for title, (one, other) in DIFFERENCES.items():
         (first,) = rows_of_page(title)
         yield [title, str(SEEDS[0]), *first[1:]]
-        for seed in SEEDS[1:]:
+        for seed in (seed for part, seed in known if part == one and (other, seed) in known):
             both = [WORK / f"{part}-{seed}" / "predictions.jsonl" for part in (one, other)]
             found = dict(compare("combinations", WORK / ROWS, *both, options=SCORING))
             yield [title, str(seed), *difference(found)]
