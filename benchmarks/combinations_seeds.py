@@ -78,14 +78,7 @@ def write_page(adapters: Path) -> Path:
             told(f"{part}, seed {seed}", mapping(each["about"])) for (part, seed), each in known.items()
         ),
         "differences": table(["", "seed", *HEAD[2:]], list(differences(known))),
-        "rewards": table(
-            ["seed", f"first {STEPS} steps", f"last {STEPS} steps"],
-            [
-                [str(seed), *rewards(adapters / f"grpo-{seed}" / "log.jsonl")]
-                for part, seed in known
-                if part == "grpo"
-            ],
-        ),
+        "rewards": reward_table(adapters, [seed for part, seed in known if part == "grpo"]),
         "unanswered": table(
             ["system", "seed", "rows without an answer", "tokens written a row"],
             [
@@ -142,6 +135,14 @@ def rows_of_page(title: str) -> list[list[str]]:
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     rows = [[each.strip() for each in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
     return [row for row in rows if row[0] == title]
+
+
+def reward_table(adapters: Path, seeds: Collection[int]) -> str:
+    """The rewards of each seed, or that GRPO was run with none of them yet."""
+    if not seeds:
+        return "GRPO was not run with these seeds yet."
+    rows = [[str(seed), *rewards(adapters / f"grpo-{seed}" / "log.jsonl")] for seed in seeds]
+    return table(["seed", f"first {STEPS} steps", f"last {STEPS} steps"], rows)
 
 
 def rewards(log: Path) -> list[str]:
