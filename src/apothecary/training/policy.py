@@ -140,8 +140,18 @@ class Policy:
         given = {"role_ids": self._padded([self._roles_of(row) for row in rows], 0)} if self._roles else {}
         lines = [line for line, row in enumerate(rows) for _ in row.answer]
         before = [place for row in rows for place in range(len(row.prompt) - 1, row.length - 1)]
-        with self.computing(), self._scored(lines, before):
-            found = self.model(input_ids=ids, use_cache=False, **given).logits[0]
+        return self._answers(rows, {"input_ids": ids, **given}, (lines, before), temperature)
+
+    def _answers(
+        self,
+        rows: Sequence[Tokens],
+        given: Mapping[str, Tensor],
+        before: tuple[Sequence[int], Sequence[int]],
+        temperature: float,
+    ) -> list[Tensor]:
+        """The log-probabilities of answers; `before` are lines and columns of the tokens before theirs."""
+        with self.computing(), self._scored(*before):
+            found = self.model(use_cache=False, **given).logits[0]
         told = _told(found, [token for row in rows for token in row.answer], temperature)
         return list(torch.split(told, [len(row.answer) for row in rows]))
 
@@ -179,16 +189,12 @@ class Policy:
         places = torch.cat([torch.arange(row.length) for row in rows])[None].to(self._device)
         begins = [0, *accumulate(row.length for row in rows)]
         before = [
-            torch.arange(begin + len(row.prompt) - 1, begin + row.length - 1)
+            place
             for begin, row in zip(begins, rows, strict=False)
+            for place in range(begin + len(row.prompt) - 1, begin + row.length - 1)
         ]
-        kept = torch.cat(before).to(self._device)
-        with self.computing():
-            found = self.model(
-                input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=kept
-            ).logits[0]
-        told = _told(found, [token for row in rows for token in row.answer], temperature)
-        return list(torch.split(told, [len(row.answer) for row in rows]))
+        given = {"input_ids": ids, "position_ids": places}
+        return self._answers(rows, given, ([0] * len(before), before), temperature)
 
     def check_packing(self, rows: Sequence[Tokens]) -> None:
         """Raises UsageError for a model that sees other conversations of a packed row."""

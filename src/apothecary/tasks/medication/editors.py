@@ -59,6 +59,11 @@ class Problem:
         rows = slice(place, place + 1)
         return replace(self, states=self.states[rows], probabilities=self.probabilities[rows])
 
+    def meets_rival(self, state: ListState, action: Action) -> bool:
+        """Whether an action would add a drug to a list that has a rival of it."""
+        adds = action.kind == "add"
+        return adds and self.rivals is not None and bool(self.rivals[action.drug] @ state.members > 0)
+
 
 Editor = Callable[[Problem], list[tuple[Action, ...]]]
 """The edits of every list in their order. Each is allowed by the state that it is made in."""

@@ -123,8 +123,7 @@ def _ordered(problem: Problem, drugs: list[int]) -> tuple[Action, ...]:
         after = [state.after(action) for action in actions]
         values = potential.phi(Lists.of([each.drugs for each in after], state.size))
         values[[_lowers(problem.probabilities[0], state, action) for action in actions]] = -np.inf
-        if problem.rivals is not None:
-            values[[_meets(problem.rivals, state, action) for action in actions]] = -np.inf
+        values[[problem.meets_rival(state, action) for action in actions]] = -np.inf
         place = int(values.argmax())
         state = after[place]
         made.append(actions[place])
@@ -137,7 +136,3 @@ def _lowers(probable: Matrix, state: ListState, action: Action) -> bool:
     shared, size, none = probable[members].sum(), np.asarray(float(members.sum())), np.zeros(())
     least = least_added(Sums(size, shared, none, probable.sum()))
     return action.kind == "add" and bool(probable[action.drug] < least)
-
-
-def _meets(rivals: Matrix, state: ListState, action: Action) -> bool:
-    return action.kind == "add" and bool(rivals[action.drug] @ state.members > 0)

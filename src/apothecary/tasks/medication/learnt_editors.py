@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from apothecary.networks.list_editor import ListEditor
 from apothecary.networks.list_features import Harm, ListInputs
@@ -34,7 +33,7 @@ def by_network(network: ListEditor) -> Editor:
         budget = max((_budget(state) for state in states), default=0)
         made = network.edit(inputs, start=start, budget=budget)
         return [
-            _legal(state, (_toggle(state, int(drug)) for drug in drugs if drug >= 0), problem.rivals)
+            _legal(problem, state, (_toggle(state, int(drug)) for drug in drugs if drug >= 0))
             for state, drugs in zip(states, made, strict=True)
         ]
 
@@ -55,9 +54,7 @@ def by_names(
             _draft(problem, place, case, vocabulary, weighed=weighed) for place, case in enumerate(cases)
         ]
         return [
-            _legal(
-                state, (Action(kind, places[name]) for kind, name in edits if name in places), problem.rivals
-            )
+            _legal(problem, state, (Action(kind, places[name]) for kind, name in edits if name in places))
             for state, edits in zip(problem.states, editor.edit(drafts), strict=True)
         ]
 
@@ -71,14 +68,11 @@ def _draft(problem: Problem, place: int, case: Case, vocabulary: Sequence[str], 
     return WeighedDraft(*told, weigh_by(problem, place)) if weighed else Draft(*told)
 
 
-def _legal(
-    state: ListState, actions: Iterable[Action], rivals: NDArray[np.float64] | None
-) -> tuple[Action, ...]:
+def _legal(problem: Problem, state: ListState, actions: Iterable[Action]) -> tuple[Action, ...]:
     """The actions that are allowed, one after another; no drug joins a rival."""
     made = []
     for action in actions:
-        meets = rivals is not None and action.kind == "add" and rivals[action.drug] @ state.members > 0
-        if state.allows(action) and not meets:
+        if state.allows(action) and not problem.meets_rival(state, action):
             state = state.after(action)
             made.append(action)
     return tuple(made)

@@ -51,13 +51,12 @@ def weigh_by(problem: Problem, place: int) -> Weigh:
     def weigh(state: ListState, action: Action) -> Declined | None:
         if action.kind == "stop":
             return None
-        adds, rivals = action.kind == "add", problem.rivals
-        if adds and rivals is not None and rivals[action.drug] @ state.members > 0:
+        if problem.meets_rival(state, action):
             return Declined(action, RIVAL, {})
         lists = Lists.of([state.drugs, state.after(action).drugs], state.size)
         before, after = potential.phi(lists)
         terms = {name: float(values[1] - values[0]) for name, values in potential.parts(lists).items()}
-        pads = adds and terms["expected_jaccard"] < -NEARLY
+        pads = action.kind == "add" and terms["expected_jaccard"] < -NEARLY
         if after >= before - NEARLY and not pads:
             return None
         return Declined(action, SAFETY, {name: round(change, _DIGITS) for name, change in terms.items()})
