@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from apothecary.metrics.clusters import drawn_clusters
 from apothecary.metrics.resampling import interval
+from apothecary.training.advantages import Estimator
 from apothecary.training.stepwise_lists import Point, attainable
 from benchmarks.medication_page import PAGE, PRECISION, write_page
 from benchmarks.medication_scale import measure_scale, measure_speed
@@ -39,8 +40,9 @@ from benchmarks.medication_splits import (
 from benchmarks.pocket_figures import ROOT, SEED, Results, about, mapping, number
 
 WORK = ROOT / "runs" / "benchmark-medication"
-SPLITS, ABLATED = 20, 5
-"""Seeds of the splits, and of those of MIMIC-III on which the editor is trained by every estimator."""
+SPLITS = 20
+COMPARES = "mimic3"
+"""The demo on which the editor is trained by every estimator."""
 SCALE = 100_000
 RESAMPLES = 1000
 EDITED = next(iter(SOURCES))
@@ -57,7 +59,6 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--only", default=f"{','.join(DEMOS)},speed,scale", help="parts, by commas; or none")
     parser.add_argument("--splits", type=int, default=SPLITS)
-    parser.add_argument("--ablated", type=int, default=ABLATED, help="splits of MIMIC-III, all estimators")
     parser.add_argument("--visits", type=int, default=SCALE, help="invented visits of the scale part")
     parser.add_argument("--fresh", action="store_true", help="measure kept splits again")
     parser.add_argument("--work", type=Path, default=WORK, help="another folder: a trial, with its page")
@@ -93,15 +94,14 @@ def measure_demos(demos: Sequence[str], given: argparse.Namespace) -> None:
         (name, seed)
         for seed in range(given.splits)
         for name in demos
-        if given.fresh or not kept_path(given, name, seed).is_file()
+        if given.fresh or not is_whole(kept_path(given, name, seed), name)
     ]
     if not missing:
         return
     both = tables()
     records = {name: read_records(name, given.work, both) for name in demos}
     for name, seed in missing:
-        ablated = name == "mimic3" and seed < given.ablated
-        found = measure_split(records[name], seed, ESTIMATORS if ablated else ESTIMATORS[:1])
+        found = measure_split(records[name], seed, tried_on(name))
         kept_path(given, name, seed).write_text(json.dumps(found), encoding="utf-8")
         print(
             f"{name}, split {seed}: {sum(map(number, mapping(found['seconds']).values())):.0f} s", flush=True
@@ -111,6 +111,19 @@ def measure_demos(demos: Sequence[str], given: argparse.Namespace) -> None:
 def kept_path(given: argparse.Namespace, name: str, seed: int) -> Path:
     """Where a split is kept."""
     return Path(given.work) / "splits" / f"{name}-{seed}.json"
+
+
+def tried_on(name: str) -> Sequence[Estimator]:
+    """The estimators that the editor is trained by on a demo."""
+    return ESTIMATORS if name == COMPARES else ESTIMATORS[:1]
+
+
+def is_whole(path: Path, name: str) -> bool:
+    """Whether a split of a demo is kept, with all of its estimators."""
+    if not path.is_file():
+        return False
+    systems = json.loads(path.read_text(encoding="utf-8"))["systems"]
+    return all(f"logistic neural {estimator}" in systems for estimator in tried_on(name))
 
 
 Curve = dict[str, Sums]
@@ -157,14 +170,9 @@ class Splits:
 def summed(name: str, given: argparse.Namespace) -> Results:
     """The figures of a demo, over the splits that are kept."""
     paths = [kept_path(given, name, seed) for seed in range(given.splits)]
-    kept = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
-    # Estimators were tried on the first splits only: these are compared among themselves.
-    systems = set.intersection(*(set(found["systems"]) for found in kept))
-    tried = [found for found in kept if PLAIN in found["systems"]]
-    for found in kept:
-        found["main"] = {system: found["systems"][system] for system in found["systems"] if system in systems}
-    every = Splits([{**found, "systems": found["main"]} for found in kept])
-    few = Splits(tried) if tried else None
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    every = Splits(kept)
+    learnt = [system for system in every.systems if " neural " in system]
     return {
         "splits": len(kept),
         "patients": len(every.patients),
@@ -174,10 +182,12 @@ def summed(name: str, given: argparse.Namespace) -> Results:
         "areas": compared(every, GREEDY, [LEARNT, *others(every)]),
         "at_equal_rate": {system: at_rate(every, system) for system in [*others(every), LEARNT, GREEDY]},
         "ablation": {
-            "splits": len(tried),
-            "less greedy": compared(few, GREEDY, estimators(few)) if few else {},
-            "less outcome": compared(few, PLAIN, estimators(few)) if few else {},
-        },
+            "splits": len(kept),
+            "less greedy": compared(every, GREEDY, learnt),
+            "less outcome": compared(every, PLAIN, learnt),
+        }
+        if PLAIN in learnt
+        else {},
         "seconds": mean_seconds(kept),
     }
 
@@ -187,13 +197,8 @@ def others(every: Splits) -> list[str]:
     return [
         system
         for system in every.systems
-        if len(every.systems[system]) > 1 and system not in (GREEDY, LEARNT)
+        if len(every.systems[system]) > 1 and system != GREEDY and " neural " not in system
     ]
-
-
-def estimators(splits: Splits) -> list[str]:
-    """The editors that were trained."""
-    return [system for system in splits.systems if " neural " in system]
 
 
 def scorer_figures(kept: Sequence[Mapping[str, object]]) -> Results:
