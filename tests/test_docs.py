@@ -37,6 +37,16 @@ def test_the_first_example_of_the_readme_runs(tmp_path: Path) -> None:
     assert len(example[1].splitlines()) <= 7
 
 
+def test_the_tree_of_the_readme_names_every_part_of_the_package() -> None:
+    tree = (
+        (ROOT / "README.md").read_text().partition("## The tree")[2].partition("```\n")[2].partition("```")[0]
+    )
+    package = ROOT / "src" / "apothecary"
+    parts = [f"{path.parent.name}/" for path in package.glob("*/__init__.py")]
+    modules = [path.name for path in package.glob("*.py") if not path.name.startswith("__")]
+    assert {*parts, *modules} <= set(tree.split())
+
+
 def test_the_command_line_page_is_up_to_date() -> None:
     path = ROOT / "docs" / "generate.py"
     spec = importlib.util.spec_from_file_location("generate", path)
