@@ -85,6 +85,14 @@ def test_names_of_interactions_that_the_policy_lacks_are_told(work: Path) -> Non
     assert line in (work / "run" / "report.html").read_text()
 
 
+def test_drugs_of_lists_that_the_policy_lacks_are_told_by_number_then_name(work: Path) -> None:
+    lists_of = (["zinc", "aspirin", "iron"], ["iron", "silver"])
+    rows = [{"visit_id": str(n), "patient_id": str(n), "gold": gold} for n, gold in enumerate(lists_of)]
+    (work / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = recommend(work / "new.jsonl", work / "policy", options(work), out=work / "run")
+    assert "3 of 4 drugs of the lists are not in the policy: iron, silver, zinc" in found.warnings
+
+
 def test_inputs_that_were_known_late_are_told(work: Path) -> None:
     early = write_visits(work / "early.jsonl", diagnoses=[{"system": "icd9", "code": "4019", "hours": -1.0}])
     (work / "early.toml").write_text('visits = "early.jsonl"\nkind = "knn"\n')

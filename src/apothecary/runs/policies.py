@@ -197,7 +197,8 @@ _READERS: Mapping[str, Callable[[Path], Policy]] = {
 def _outside(found: Survey, vocabulary: Sequence[str], visits: Path) -> list[str]:
     """A warning about drugs of the lists that the policy cannot recommend."""
     known = set(vocabulary)
-    unknown = [name for name, _ in found.drugs.most_common() if name not in known]
+    by_number = sorted(found.drugs.items(), key=lambda each: (-each[1], each[0]))
+    unknown = [name for name, _ in by_number if name not in known]
     if found.drugs and len(unknown) == len(found.drugs):
         hint = "train it on visits whose drugs are named as in this file"
         raise UsageError(
