@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import mean, stdev
 
-from apothecary.metrics.resampling import drawn_sums, exchanged_sums, interval
 from apothecary.tasks.conditions.labels import TYPES
 from benchmarks.conditions import HEADLINE
 from benchmarks.conditions import RESULTS as SAMPLE_RESULTS
 from benchmarks.conditions import WORK as SAMPLE_WORK
-from benchmarks.lookup import COMPARED, PASSED
 from benchmarks.lookup import RESULTS as LOOKUP_RESULTS
-from benchmarks.lookup import SYSTEMS as LOOKUP_SYSTEMS
-from benchmarks.lookup_model import RECORDS
-from benchmarks.pocket_figures import ROOT, SEED, Record, mapping, number
+from benchmarks.lookup_page import (
+    Slots,
+    base_slots,
+    differences_table,
+    percent,
+    signed,
+    spread,
+    tuned_slots,
+    varied_slots,
+)
+from benchmarks.pocket_figures import ROOT, Record, mapping, number
 from benchmarks.pocket_page import table
 from benchmarks.rclora import KEPT
 from benchmarks.relations_page import told
@@ -35,9 +40,6 @@ PAGE = ROOT / "docs" / "results" / "conditions.md"
 MISSING = "Not measured."
 NOT_PASSED = "The base did not pass the gate: nothing is compared."
 VIEWS = ("soft_pair", "hard_pair", "soft_span", "hard_span")
-RESAMPLES = 10_000
-LEVEL = 0.05
-Slots = Mapping[str, str]
 
 
 def main() -> None:
@@ -60,6 +62,7 @@ def write_page() -> Path:
         {"runs": "\n".join(runs)},
         base_slots(lookup) if lookup else MISSING,
         adapters if lookup.get("passed", True) else NOT_PASSED,
+        varied_slots(lookup) or MISSING,
         sample_slots(sample) if sample else MISSING,
         {"cost": "\n\n".join(cost(each) for each in costs.values())} if costs else MISSING,
         {},
@@ -82,137 +85,6 @@ def fill(section: str, slots: Slots | str) -> str:
     for name, value in slots.items():
         section = section.replace(f"{{{name}}}", value)
     return section.rstrip() + "\n"
-
-
-def percent(value: object) -> str:
-    """A share in per cent."""
-    return f"{100 * number(value):.1f}"
-
-
-def signed(value: object) -> str:
-    """A difference of shares in per cent."""
-    return f"{100 * number(value):+.1f}"
-
-
-def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
-    return f"{percent(mean(values))}" + (f" ± {percent(stdev(values))}" if len(values) > 1 else "")
-
-
-# --- look-up -------------------------------------------------------------------------------------
-
-
-def base_slots(found: Record) -> Slots:
-    """The base and its gate."""
-    base = mapping(found["base"])
-    settings = mapping(base["settings"])
-    rows = [[name, percent(share)] for name, share in mapping(base["gate"]).items()]
-    return {
-        "layers": f"{settings['layers']}",
-        "width": f"{settings['width']}",
-        "parameters": f"{number(base['parameters']):,.0f}",
-        "steps": f"{number(base['steps']):,.0f}",
-        "minutes": f"{number(base['seconds']) / 60:.0f}",
-        "records": f"{RECORDS}",
-        "passed": f"{100 * PASSED:.0f}",
-        "gate": table(["names in the text", "answered exactly"], rows),
-    }
-
-
-def tuned_slots(found: Record) -> Slots:
-    """The adapters on ambiguous documents."""
-    tuning, untuned = mapping(found["tuning"]), mapping(mapping(found["base"])["untuned"])
-    known = mapping(found["found"])
-    systems = {name: mapping(known[name]) for name in LOOKUP_SYSTEMS if name in known}
-    runs = [mapping(run) for each in systems.values() for run in each.values()]
-    steps = list(mapping(runs[0]["curve"]))
-    names = list(dict.fromkeys(seed for each in systems.values() for seed in each))
-    differences = [
-        difference_row(systems, a, b)
-        for a, b in COMPARED
-        if a in systems and b in systems and shared_seeds(systems, a, b)
-    ]
-    return {
-        "rank": f"{tuning['rank']}",
-        "tested": f"{number(tuning['tested']):,.0f}",
-        "batch": f"{tuning['batch']}",
-        "documents": f"{number(tuning['documents']):,.0f}",
-        "last": steps[-1],
-        "untuned": percent(untuned["lora"]),
-        "untuned_marked": percent(untuned["marker"]),
-        "curve": curve(systems, steps),
-        "seeds": table(
-            ["system", *names, "mean (95 % over documents)"],
-            [seed_row(name, each, names) for name, each in systems.items()],
-        ),
-        "differences": differences_table(["", "difference (95 %)", "p", "by seed"], differences),
-    }
-
-
-def curve(systems: Mapping[str, Record], steps: Sequence[str]) -> str:
-    """How much is right after so many steps."""
-    rows = []
-    for name, runs in systems.items():
-        curves = [mapping(mapping(run)["curve"]) for run in runs.values()]
-        learnt = mapping(next(iter(runs.values())))["parameters"]
-        cells = [spread([number(each[step]) for each in curves]) for step in steps]
-        rows.append([LOOKUP_SYSTEMS[name].title, f"{number(learnt):,.0f}", f"{len(runs)}", *cells])
-    return table(["system", "weights learnt", "seeds", *(f"{step} steps" for step in steps)], rows)
-
-
-def rights(runs: Record, chosen: Sequence[str]) -> list[list[float]]:
-    """Of each document the share of the seeds with which it was answered exactly."""
-    columns = [str(mapping(runs[seed])["right"]) for seed in chosen]
-    return [[mean(map(float, each))] for each in zip(*columns, strict=True)]
-
-
-def share_of(runs: Record, seed: str) -> float:
-    """What one seed answered exactly."""
-    return mean(row[0] for row in rights(runs, [seed]))
-
-
-def seed_row(name: str, runs: Record, names: Sequence[str]) -> list[str]:
-    """Each seed, and the mean with its interval."""
-    each = [percent(share_of(runs, seed)) if seed in runs else "" for seed in names]
-    rows = rights(runs, list(runs))
-    value = mean(row[0] for row in rows)
-    drawn = drawn_sums(rows, resamples=RESAMPLES, seed=SEED)[:, 0] / len(rows)
-    bounds = interval(value, drawn)
-    cell = f"{percent(value)} ({percent(bounds.low)}-{percent(bounds.high)})"
-    return [LOOKUP_SYSTEMS[name].title, *each, cell]
-
-
-def shared_seeds(systems: Mapping[str, Record], a: str, b: str) -> list[str]:
-    """With which both were tuned."""
-    return [seed for seed in systems[a] if seed in systems[b]]
-
-
-def difference_row(systems: Mapping[str, Record], a: str, b: str) -> list[str]:
-    """One system less another."""
-    chosen = shared_seeds(systems, a, b)
-    left, right = rights(systems[a], chosen), rights(systems[b], chosen)
-    count = len(left)
-    both = [[x[0], y[0]] for x, y in zip(left, right, strict=True)]
-    drawn = drawn_sums(both, resamples=RESAMPLES, seed=SEED) / count
-    value = mean(x - y for x, y in both)
-    bounds = interval(value, drawn[:, 0] - drawn[:, 1])
-    one, other = exchanged_sums(left, right, resamples=RESAMPLES, seed=SEED)
-    as_large = (abs(one - other)[:, 0] / count >= abs(value) - 1e-12).sum()
-    gaps = [signed(share_of(systems[a], seed) - share_of(systems[b], seed)) for seed in chosen]
-    p = (int(as_large) + 1) / (RESAMPLES + 1)
-    return [
-        f"{LOOKUP_SYSTEMS[a].title} less {LOOKUP_SYSTEMS[b].title}",
-        f"{signed(value)} ({signed(bounds.low)} to {signed(bounds.high)})",
-        f"{p:.4f}",
-        ", ".join(gaps),
-    ]
-
-
-def differences_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Differences, and how often one is seen where there is none."""
-    expected = f"{LEVEL * len(rows):.1f} of these {len(rows)}"
-    said = f"were all systems alike, {expected} would be expected to have a p below {LEVEL}."
-    return f"{table(head, rows)}\n\nNothing was corrected for the number of tests: {said}"
 
 
 # --- sample --------------------------------------------------------------------------------------

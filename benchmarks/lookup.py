@@ -1,6 +1,6 @@
 """Do roles help a small model to find what belongs to a pair? -> runs/benchmark-lookup/results.json
 
-    python -m benchmarks.lookup                    # about 45 minutes on one core; goes on where it stopped
+    python -m benchmarks.lookup                    # about 90 minutes on one core; goes on where it stopped
     python -m benchmarks.lookup --systems lora,full --seeds 13
     python -m benchmarks.conditions_page           # the page, from what was measured
 
@@ -36,7 +36,7 @@ from benchmarks.lookup_data import PADDING, Case, ambiguous, randomly_tagged, ro
 from benchmarks.lookup_model import BaseSettings, exact, gate, load_base, make_base
 from benchmarks.pocket_figures import ROOT, about, mapping, number
 
-__all__ = ["COMPARED", "PASSED", "RESULTS", "SYSTEMS"]
+__all__ = ["COMPARED", "COMPARED_VARIED", "PASSED", "RESULTS", "SYSTEMS", "VARIED"]
 
 WORK = ROOT / "runs" / "benchmark-lookup"
 RESULTS = WORK / "results.json"
@@ -47,12 +47,18 @@ SEEDS = (13, 42, 123, 2025, 3407)
 
 @dataclass(frozen=True)
 class System:
-    """An adapter: of which variant with roles (None: without), and whether the text is marked."""
+    """An adapter: of which variant with roles (None: without), and whether the text is marked.
+
+    `modules` read roles; `rank` is that of the tuning where it is None.
+    """
 
     title: str
     variant: Variant | None = None
     marked: bool = False
     freeze_none: bool = False
+    modules: tuple[str, ...] = ("k_proj", "v_proj")
+    shared: bool = False
+    rank: int | None = None
 
 
 SYSTEMS = {
@@ -64,6 +70,21 @@ SYSTEMS = {
     "random": System("RCLoRA, random roles", "random"),
     "freeze": System("RCLoRA, row 0 held at zero", "full", freeze_none=True),
 }
+VARIED = {
+    "keys": System("RCLoRA, roles in keys", "full", modules=("k_proj",)),
+    "values": System("RCLoRA, roles in values", "full", modules=("v_proj",)),
+    "queries": System(
+        "RCLoRA, roles in queries, keys, values", "full", modules=("q_proj", "k_proj", "v_proj")
+    ),
+    "all": System("RCLoRA, roles in all linear layers", "full", modules=DEFAULT_TARGETS),
+    "shared": System("RCLoRA, one embedding for keys and values", "full", shared=True),
+    "lora-1": System("LoRA, rank 1", rank=1),
+    "full-1": System("RCLoRA, rank 1", "full", rank=1),
+    "lora-16": System("LoRA, rank 16", rank=16),
+    "full-16": System("RCLoRA, rank 16", "full", rank=16),
+}
+"""Roles read elsewhere, and other ranks."""
+ALL = {**SYSTEMS, **VARIED}
 
 
 COMPARED = (
@@ -76,6 +97,16 @@ COMPARED = (
     ("full", "marker"),
     ("full", "vectors"),
     ("full", "freeze"),
+)
+COMPARED_VARIED = (
+    ("keys", "full"),
+    ("values", "full"),
+    ("queries", "full"),
+    ("all", "full"),
+    ("shared", "full"),
+    ("full-1", "lora-1"),
+    ("full", "lora"),
+    ("full-16", "lora-16"),
 )
 """One less the other."""
 
@@ -104,16 +135,23 @@ def rows_for(system: System, cases: Sequence[Case], seed: int, part: str) -> lis
 def adapted(system: System, tuning: Tuning, folder: Path) -> PeftModel:
     """The frozen base with a new adapter."""
     base = load_base(folder)
+    rank = system.rank or tuning.rank
     with warnings.catch_warnings(action="ignore"):
         if system.variant is None:
             plain = LoraConfig(
-                r=tuning.rank,
-                lora_alpha=2 * tuning.rank,
+                r=rank,
+                lora_alpha=2 * rank,
                 target_modules=list(DEFAULT_TARGETS),
                 task_type="CAUSAL_LM",
             )
             return cast(PeftModel, get_peft_model(base, plain))
-        config = RoleLoraConfig(r=tuning.rank, variant=system.variant, freeze_none=system.freeze_none)
+        config = RoleLoraConfig(
+            r=rank,
+            variant=system.variant,
+            role_modules=system.modules,
+            shared_embedding=system.shared,
+            freeze_none=system.freeze_none,
+        )
         return attach(base, config)
 
 
@@ -173,7 +211,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--systems", default=",".join(SYSTEMS), help="by commas")
+    parser.add_argument("--systems", default=",".join(ALL), help="by commas")
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="by commas")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--fresh", action="store_true", help="teach the base anew, and measure all anew")
@@ -203,7 +241,7 @@ def main() -> None:
         for name in given.systems.split(","):
             found = known["found"].setdefault(name, {})
             if str(seed) not in found:
-                found[str(seed)] = tuned(SYSTEMS[name], seed, tuning, test)
+                found[str(seed)] = tuned(ALL[name], seed, tuning, test)
                 keep(known)
                 print(f"{name}, seed {seed}: {found[str(seed)]['curve']}", flush=True)
 
