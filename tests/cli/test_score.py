@@ -66,6 +66,17 @@ def test_a_file_without_predictions_scores_zero(work: Path, capsys: pytest.Captu
     assert json.loads(capsys.readouterr().out)["evaluators"]["concept"]["micro"]["fn"] == 1
 
 
+@pytest.mark.parametrize("predictions", ["", GOOD])
+def test_gold_without_a_prediction_is_told(
+    predictions: str, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was not asked counts as empty, which is right where gold is empty."""
+    (work / "none.jsonl").write_text("")
+    assert score(work, "relations", predictions, "--against", "none.jsonl", "--resamples=5") == 0
+    lacks = "warning: {}gold documents without a prediction: 1 (1)\n"
+    assert capsys.readouterr().err == lacks.format("none.jsonl: " if predictions else "")
+
+
 ROW = {"id": "i1", "title": "Zinc.", "abstract": "Women took it.", "drug": "zinc", "disease": "flu"}
 CONDITIONS = [("Women took", "Gender"), ("20 \u00b5g", "Dosage"), ("children (5)", "Age")]
 SAID = [("men", "Gender"), ("20  \u03bcg", "Dosage"), ("children", "Age")]

@@ -107,8 +107,10 @@ def score(
         compared["difference"] = difference
         compared["against"] = api.score(task, gold, against[0], options=options, encoding=encoding)
     result = api.score(task, gold, one, options=options, encoding=encoding) | compared
-    warnings = result.get("warnings")
-    for warning in warnings if isinstance(warnings, list) else []:
+    told = _warnings(result)
+    if other is not None:
+        told += [f"{other}: {each}" for each in _warnings(_mapping(result["against"])) if each not in told]
+    for warning in told:
         print(f"warning: {warning}", file=sys.stderr)
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
@@ -120,6 +122,12 @@ def score(
         print_table(chosen.table(_mapping(result["against"])), title=f"against: {other}")
         less = f"{one} less {other}" if unit == "visits" else f"F1 of {one} less that of {other}"
         print_table(_differences(_mapping(result["difference"])), title=less)
+
+
+def _warnings(result: Mapping[str, object]) -> list[str]:
+    """What stands against a score that was given nevertheless."""
+    found = result.get("warnings")
+    return [str(each) for each in found] if isinstance(found, list) else []
 
 
 def _differences(found: Mapping[str, object]) -> list[list[str]]:

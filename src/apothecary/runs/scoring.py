@@ -9,22 +9,42 @@ from apothecary.errors import UsageError
 from apothecary.formats.inputs import read_gold
 from apothecary.formats.predictions import pair_up, read_predictions
 from apothecary.tasks import catalog
-from apothecary.tasks.flow import Pairs, ScoreOptions, check_score
+from apothecary.tasks.flow import Pairs, ScoreOptions, Task, check_score
 from apothecary.tasks.rows import compare_rows, load_rows, score_rows
 
 __all__ = ["compare_files", "score_files"]
+
+SHOWN = 3
+"""Ids that a warning names."""
 
 
 def score_files(
     task: str, gold: Path, predictions: Path, options: ScoreOptions, encoding: str
 ) -> dict[str, object]:
-    """Score predictions by the task's own rules. Raises ApothecaryError."""
+    """Score predictions by the task's own rules; ``warnings`` tell of gold without any.
+
+    Raises ApothecaryError.
+    """
     own = load_rows(task)
     if own is not None:
         return score_rows(own, gold, predictions, options, encoding)
     chosen = catalog.load(task)
     check_score(chosen, options)
-    return chosen.score(_pairs(gold, predictions, encoding), options)
+    missing: list[str] = []
+    read = _noting_missing(chosen, _pairs(gold, predictions, encoding), missing)
+    found = chosen.score(read, options)
+    if missing:
+        shown = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
+        found["warnings"] = [f"gold documents without a prediction: {len(missing)} ({shown})"]
+    return found
+
+
+def _noting_missing(task: Task, pairs: Pairs, missing: list[str]) -> Pairs:
+    """The same pairs; ids of gold documents without a prediction go to `missing`."""
+    for document, record in pairs:
+        if record is None and task.is_gold(document):
+            missing.append(document.id)
+        yield document, record
 
 
 def compare_files(

@@ -108,12 +108,13 @@ def score(gold: Rows, predictions: Rows, options: ScoreOptions) -> dict[str, obj
     for name, figure in FIGURES.items():
         known = measured.has(name)
         found[name] = interval(float(figure(total)[0]), figure(drawn)).as_dict() if known else None
+    missing = len(system.gold) - system.given
+    warnings = [f"visits without a prediction: {missing}"] if missing else []
     found["interactions"] = None
-    found["warnings"] = []
     if interactions is not None:
         found["interactions"] = _described(interactions, system, drugs.names)
-        found["warnings"] = _warnings(interactions, drugs.names)
-    return found
+        warnings += _warnings(interactions, drugs.names)
+    return {**found, "warnings": warnings}
 
 
 def compare(
