@@ -185,7 +185,11 @@ def kept_cells(given: argparse.Namespace) -> dict[str, Kept]:
         else:
             print(f"{record.parent}: of other settings, left out")
     order = [*SYSTEMS, *(name for name in found if name not in SYSTEMS)]
-    return {name: found[name] for name in order if name in found}
+    return {
+        name: dict(sorted(found[name].items(), key=lambda each: each[1].place))
+        for name in order
+        if name in found
+    }
 
 
 def pooled(out: Path, own: Kept, places: Sequence[Cell]) -> Scorable:

@@ -82,6 +82,11 @@ class Cell:
     limits: Limits
 
     @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands among the cells of its system."""
+        return self.seed or 0, self.fold or 0
+
+    @property
     def digest(self) -> str:
         """Of all that changes its result."""
         texts = [path.read_bytes() for path in (SAMPLE, *RECIPES.values())]

@@ -154,7 +154,7 @@ def seeds_table(systems: Mapping[str, Record]) -> str:
     drawn = {name: mapping(each["by_seed"]) for name, each in systems.items() if mapping(each["by_seed"])}
     if not drawn:
         return MISSING
-    names = list(dict.fromkeys(seed for each in drawn.values() for seed in each))
+    names = sorted({seed for each in drawn.values() for seed in each}, key=int)
     rows = []
     for name, each in drawn.items():
         values = [number(value) / 100 for value in each.values()]
