@@ -27,6 +27,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -37,7 +38,7 @@ from apothecary.formats.predictions import read_predictions
 from apothecary.tasks import catalog
 from apothecary.tasks.flow import ScoreOptions
 from benchmarks.conditions_cells import FOLDS, Cell, Limits, System, cell_folder, is_kept, part, run_cell
-from benchmarks.pocket_figures import ROOT, SEED, Results, about, mapping, number
+from benchmarks.pocket_figures import ROOT, SEED, Results, mapping, number
 
 __all__ = ["HEADLINE", "RESULTS", "WORK"]
 
@@ -220,7 +221,7 @@ def write_results(given: argparse.Namespace) -> None:
         "systems": {name: scored(given.out, own) for name, own in kept.items()},
         "differences": differences,
         "device": given.device,
-        "about": about("benchmarks.conditions"),
+        "runs": [record_of(given.out, cell)["about"] for own in kept.values() for cell in own.values()],
     }
     (given.out / RESULTS).write_text(json.dumps(results, indent=1), encoding="utf-8")
 
@@ -241,11 +242,16 @@ def by_seed(places: Sequence[Cell]) -> dict[str, list[Cell]]:
     return dict(found)
 
 
+def record_of(out: Path, cell: Cell) -> dict[str, Any]:
+    """What was kept of a cell."""
+    return dict(json.loads((cell_folder(out, cell) / "cell.json").read_text(encoding="utf-8")))
+
+
 def scored(out: Path, own: Kept) -> Results:
     """All cells of a system: its score, that of each seed, and what it took."""
     places = list(own.values())
     task = catalog.load("conditions")
-    records = [json.loads((cell_folder(out, cell) / "cell.json").read_text("utf-8")) for cell in places]
+    records = [record_of(out, cell) for cell in places]
     return {
         "title": places[0].system.title,
         "cells": [[cell.seed, cell.fold] for cell in places],

@@ -51,12 +51,12 @@ def write_page() -> Path:
     """Fill in the template, section by section."""
     lookup, sample = read(LOOKUP_RESULTS), read(SAMPLE_WORK / SAMPLE_RESULTS)
     costs = {path.stem: read(path) for path in sorted(KEPT.glob("*.json"))}
-    kept = {
-        "lookup": lookup,
-        "conditions": sample,
-        **{f"rclora, {name}": each for name, each in costs.items()},
+    kept: dict[str, list[Record]] = {
+        "lookup": lookup_runs(lookup),
+        "conditions": [mapping(about) for about in items(sample.get("runs"))],
+        **{f"rclora, {name}": [mapping(each["about"])] for name, each in costs.items()},
     }
-    runs = [told(name, mapping(each["about"])) for name, each in kept.items() if each]
+    runs = dict.fromkeys(told(name, about) for name, abouts in kept.items() for about in abouts)
     adapters = tuned_slots(lookup) if lookup.get("passed") and lookup["found"] else MISSING
     contents: list[Slots | str] = [
         {"runs": "\n".join(runs)},
@@ -71,6 +71,13 @@ def write_page() -> Path:
     filled = [fill(section, slots) for section, slots in zip(sections, contents, strict=True)]
     PAGE.write_text("\n".join(filled), encoding="utf-8")
     return PAGE
+
+
+def lookup_runs(found: Record) -> list[Record]:
+    """What each part of the look-up benchmark was measured by: its base, then its adapters."""
+    systems = map(mapping, mapping(found.get("found")).values())
+    parts = [mapping(found.get("base")), *(mapping(run) for each in systems for run in each.values())]
+    return [mapping(part["about"]) for part in parts if part]
 
 
 def read(path: Path) -> dict[str, object]:

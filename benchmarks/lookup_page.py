@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
 from apothecary.metrics.resampling import drawn_sums, exchanged_sums, interval
-from benchmarks.lookup import COMPARED, COMPARED_VARIED, PASSED, SYSTEMS, VARIED
+from benchmarks.lookup import ALL, COMPARED, COMPARED_VARIED, PASSED, SYSTEMS, VARIED
 from benchmarks.lookup_model import RECORDS
 from benchmarks.pocket_figures import SEED, Record, mapping, number
 from benchmarks.pocket_page import table
@@ -92,15 +92,14 @@ def tuned_slots(found: Record) -> Slots:
 def varied_slots(found: Record) -> Slots:
     """Adapters with roles in other modules, and of other ranks; nothing where none was tuned."""
     known = mapping(found["found"]) if found.get("passed") else {}
-    every = {**SYSTEMS, **VARIED}
-    systems = {name: mapping(known[name]) for name in every if name in known}
+    systems = {name: mapping(known[name]) for name in ALL if name in known}
     if not any(name in systems for name in VARIED):
         return {}
     steps = list(mapping(mapping(next(iter(systems["full"].values())))["curve"]))
     shown = {name: each for name, each in systems.items() if name in VARIED or name in ("lora", "full")}
     pairs = [(a, b) for a, b in COMPARED_VARIED if a in systems and b in systems]
     rows = [
-        [f"{every[a].title} less {every[b].title}", *(gap(systems, a, b, step) for step in steps)]
+        [f"{ALL[a].title} less {ALL[b].title}", *(gap(systems, a, b, step) for step in steps)]
         for a, b in pairs
     ]
     return {
@@ -121,13 +120,12 @@ def gap(systems: Mapping[str, Record], a: str, b: str, step: str) -> str:
 
 def curve(systems: Mapping[str, Record], steps: Sequence[str]) -> str:
     """How much is right after so many steps."""
-    titles = {**SYSTEMS, **VARIED}
     rows = []
     for name, runs in systems.items():
         curves = [mapping(mapping(run)["curve"]) for run in runs.values()]
         learnt = mapping(next(iter(runs.values())))["parameters"]
         cells = [spread([number(each[step]) for each in curves]) for step in steps]
-        rows.append([titles[name].title, f"{number(learnt):,.0f}", f"{len(runs)}", *cells])
+        rows.append([ALL[name].title, f"{number(learnt):,.0f}", f"{len(runs)}", *cells])
     return table(["system", "weights learnt", "seeds", *(f"{step} steps" for step in steps)], rows)
 
 

@@ -21,6 +21,8 @@ the foreign library is called; nothing above sees a foreign exception.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "AnswerError",
     "ApothecaryError",
@@ -36,11 +38,18 @@ __all__ = [
     "StepNotServed",
     "UsageError",
     "WeightsError",
+    "first_few",
 ]
 
 
 LONGEST = 500
 """Characters of a message that are shown: what it quotes has no bound."""
+FEW = 3
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Names by commas, for a message: three of them, and three dots where there are more."""
+    return ", ".join([*names[:FEW], *(["..."] if len(names) > FEW else [])])
 
 
 class ApothecaryError(Exception):

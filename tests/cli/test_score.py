@@ -132,7 +132,8 @@ def test_runs_of_several_seeds_are_compared_by_their_averages(
     assert found["f1"]["value"] == pytest.approx(found["a"]["mean"] - found["b"]["mean"])
     assert found["f1"]["value"] > 0
     assert main(both) == 0
-    told = capsys.readouterr().out
+    told, warned = capsys.readouterr()
+    assert warned == "warning: none.jsonl: gold documents without a prediction: 1 (i1)\n"
     assert "2 less 2 runs" in told
     assert f"{100 * found['b']['mean']:.1f} ± {100 * found['b']['sd']:.1f}" in told
     assert main(line) == 2

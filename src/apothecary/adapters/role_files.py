@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 
 from apothecary.adapters.role_config import NOTE, RoleLoraConfig, RoleType
 from apothecary.adapters.role_model import attach, tuner_of
-from apothecary.errors import ApothecaryError, UsageError, WeightsError
+from apothecary.errors import ApothecaryError, UsageError, WeightsError, first_few
 
 __all__ = [
     "CONFIG",
@@ -50,7 +50,6 @@ its role part would be lost without a word. `apothecary.adapters.role_merge` mak
 where the loss is wanted, a plain LoRA.
 """
 EMBEDDING = ".lora_role_embedding."
-SHOWN = 3
 WRONG = (
     ArithmeticError,
     AttributeError,
@@ -141,7 +140,7 @@ def check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, .
         ("also holds", found.keys() - wanted.keys()),
     ):
         if names:
-            raise WeightsError(f"{what} {', '.join(sorted(names)[:SHOWN])}", where=str(where))
+            raise WeightsError(f"{what} {first_few(sorted(names))}", where=str(where))
     for name, shape in wanted.items():
         if tuple(found[name].shape) != shape:
             raise WeightsError(f"{name} is {tuple(found[name].shape)}, not {shape}", where=str(where))

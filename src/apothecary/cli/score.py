@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -100,18 +101,20 @@ def score(
     if against:
         difference = api.compare(task, gold, predictions, against, options=options, encoding=encoding)
         if len(predictions) + len(against) > 2:
-            _tell_runs(
-                difference, title=f"{task}: {len(predictions)} less {len(against)} runs", as_json=as_json
-            )
+            # Scored one by one for what stands against each: an unfinished run is worse by that alone.
+            once = replace(options, resamples=1, list_errors=False)
+            for path in (*predictions, *against):
+                _warn(_warnings(api.score(task, gold, path, options=once, encoding=encoding)), path)
+            title = f"{task}: {len(predictions)} less {len(against)} runs"
+            _tell_runs(difference, title=title, as_json=as_json)
             return
         compared["difference"] = difference
         compared["against"] = api.score(task, gold, against[0], options=options, encoding=encoding)
     result = api.score(task, gold, one, options=options, encoding=encoding) | compared
     told = _warnings(result)
+    _warn(told)
     if other is not None:
-        told += [f"{other}: {each}" for each in _warnings(_mapping(result["against"])) if each not in told]
-    for warning in told:
-        print(f"warning: {warning}", file=sys.stderr)
+        _warn([each for each in _warnings(_mapping(result["against"])) if each not in told], other)
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
@@ -128,6 +131,11 @@ def _warnings(result: Mapping[str, object]) -> list[str]:
     """What stands against a score that was given nevertheless."""
     found = result.get("warnings")
     return [str(each) for each in found] if isinstance(found, list) else []
+
+
+def _warn(warnings: Sequence[str], path: Path | None = None) -> None:
+    for each in warnings:
+        print(f"warning: {path}: {each}" if path else f"warning: {each}", file=sys.stderr)
 
 
 def _differences(found: Mapping[str, object]) -> list[list[str]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from apothecary import ADVICE, __version__
 from apothecary.corpora.visit_times import late_inputs, late_warning
-from apothecary.errors import ModelMissing, UsageError, WeightsError
+from apothecary.errors import ModelMissing, UsageError, WeightsError, first_few
 from apothecary.formats import visit_rows
 from apothecary.formats.lines import printable
 from apothecary.networks import list_editor, scorer_files
@@ -41,7 +41,6 @@ POLICIES = Path("models")
 """Where trainings write, and where a policy is looked for by its name."""
 LOOKED_AT = 10_000
 """Visits that are looked at for inputs that were known late."""
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -212,8 +211,7 @@ def _outside(found: Survey, vocabulary: Sequence[str], visits: Path) -> list[str
 def _absent(place: str, names: Sequence[str], total: int) -> list[str]:
     if not names:
         return []
-    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-    return [f"{len(names)} of {total} drugs of the {place} are not in the policy: {shown}"]
+    return [f"{len(names)} of {total} drugs of the {place} are not in the policy: {first_few(names)}"]
 
 
 def _late(path: Path, rows: int, options: RecommendOptions) -> tuple[int, int, str]:

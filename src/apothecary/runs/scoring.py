@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from apothecary.errors import UsageError
+from apothecary.errors import UsageError, first_few
 from apothecary.formats.inputs import read_gold
 from apothecary.formats.predictions import pair_up, read_predictions
 from apothecary.tasks import catalog
@@ -13,9 +13,6 @@ from apothecary.tasks.flow import Pairs, ScoreOptions, Task, check_score
 from apothecary.tasks.rows import compare_rows, load_rows, score_rows
 
 __all__ = ["compare_files", "score_files"]
-
-SHOWN = 3
-"""Ids that a warning names."""
 
 
 def score_files(
@@ -34,8 +31,7 @@ def score_files(
     read = _noting_missing(chosen, _pairs(gold, predictions, encoding), missing)
     found = chosen.score(read, options)
     if missing:
-        shown = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
-        found["warnings"] = [f"gold documents without a prediction: {len(missing)} ({shown})"]
+        found["warnings"] = [f"gold documents without a prediction: {len(missing)} ({first_few(missing)})"]
     return found
 
 

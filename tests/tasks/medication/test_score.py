@@ -95,7 +95,10 @@ def test_without_a_table_no_rate_is_told() -> None:
 def test_drugs_of_the_table_that_nobody_has_are_a_warning(tmp_path: Path) -> None:
     (tmp_path / "ddi.csv").write_text(CSV + "xol,yol,,\nxol,zol,,\nxol,aol,,\n")
     found = scored([], ScoreOptions(resamples=2, settings={"interactions": [str(tmp_path / "ddi.csv")]}))
-    assert found["warnings"][1:] == ["4 of 8 drugs of the interactions are in no list: aol, xol, yol, ..."]
+    assert found["warnings"] == [
+        "visits without a prediction: 3",
+        "4 of 8 drugs of the interactions are in no list: aol, xol, yol, ...",
+    ]
 
 
 def test_average_precision_counts_drugs_without_a_score_as_never_found() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from apothecary.errors import UsageError
+from apothecary.errors import UsageError, first_few
 from apothecary.networks.list_editor import ListEditor
 from apothecary.networks.visit_scorers import DrugScorer
 from apothecary.tasks.medication.editors import Editor, Problem, beam, first_lists, greedy, two_pass
@@ -47,7 +47,6 @@ __all__ = ["LISTS", "ListSettings", "MedicationLister"]
 Matrix = NDArray[np.float64]
 
 DEFAULT_SAFETY = 0.5
-_SHOWN = 3
 _DIGITS = 6
 _NO_DRUG = 2.0
 """A threshold that no probability reaches."""
@@ -111,10 +110,10 @@ class MedicationLister:
         if unknown:
             found.append(
                 f"{len(unknown)} of {len(names)} drugs of the policy are in no table of interactions, "
-                f"which does not make them safe: {_some(unknown)}"
+                f"which does not make them safe: {first_few(unknown)}"
             )
         if self.masks.unknown_exclusions:
-            found.append(f"excluded, but not known: {_some(self.masks.unknown_exclusions)}")
+            found.append(f"excluded, but not known: {first_few(self.masks.unknown_exclusions)}")
         return tuple(found)
 
     def recommend(self, cases: Sequence[Case]) -> list[Recommended]:
@@ -289,7 +288,3 @@ def _remarks(
     found += ["allergy that names nothing known"] * mask.unknown_allergies
     found += ["exclusion that names nothing known"] * mask.unknown_exclusions
     return (*found, "visit of which nothing is known: shares alone") if bare else tuple(found)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -28,7 +28,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BeforeValidator
 
-from apothecary.errors import DataError
+from apothecary.errors import DataError, first_few
 from apothecary.metrics.clusters import clustered, drawn_clusters, swapped_clusters
 from apothecary.metrics.lists import pairs, share
 from apothecary.metrics.resampling import Table, interval
@@ -53,7 +53,6 @@ __all__ = ["ScoreSettings", "compare", "score", "table"]
 NEARLY = 1e-12
 """Two figures can be equal and differ in the last bit; such a difference is none."""
 
-_SHOWN = 3
 _LENGTHS = ("mean_drugs", "mean_gold")
 _SAME = (*_LENGTHS, "ddi_rate_gold")
 
@@ -210,8 +209,8 @@ def _warnings(interactions: InteractionTable, names: Sequence[str]) -> list[str]
     outside = interactions.outside(names)
     if not outside:
         return []
-    shown = ", ".join(outside[:_SHOWN]) + (", ..." if len(outside) > _SHOWN else "")
-    return [f"{len(outside)} of {len(interactions.names)} drugs of the interactions are in no list: {shown}"]
+    total, few = len(interactions.names), first_few(outside)
+    return [f"{len(outside)} of {total} drugs of the interactions are in no list: {few}"]
 
 
 def _total(sums: Table) -> Table:
