@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apothecary.corpora.conditions import CORPUS, abstract_of, folds, identities, split, stats
-from apothecary.corpora.held_out import HeldOut
+from apothecary.corpora.abstracts import abstracts_of
+from apothecary.corpora.conditions import CORPUS, folds, split, stats
 from apothecary.documents import Document
 from apothecary.errors import FormatError, UsageError
 from apothecary.formats.condition_rows import ConditionRow, document_of
+from apothecary.formats.condition_text import text_key
 from apothecary.formats.inputs import read_gold
 
 DATA = Path(os.environ.get("APOTHECARY_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -36,10 +38,14 @@ SEEDS = st.integers(0, 9)
 
 def documents(abstracts: list[tuple[str, str]]) -> list[Document]:
     rows = [
-        ConditionRow(str(place), "", f"text {pmid or text}", "x", "y", pmid)
+        ConditionRow(str(place), "", f"text {text}", "x", "y", pmid)
         for place, (pmid, text) in enumerate(abstracts)
     ]
     return [document_of(row) for row in rows]
+
+
+def names(documents: Sequence[Document]) -> list[str]:
+    return abstracts_of((each.attributes.get("pmid", ""), each.text) for each in documents)
 
 
 def test_counts_say_over_what_they_are() -> None:
@@ -74,23 +80,16 @@ def test_the_candidates_are_counted() -> None:
     assert (found.abstracts, found.pairs, found.annotated) == (37, 39, 0)
 
 
-def test_an_abstract_is_known_by_its_pubmed_id_or_its_text() -> None:
-    assert [abstract_of(each) for each in DOCUMENTS[:2]] == ["1", "1"]
-    assert abstract_of(DOCUMENTS[2]) == abstract_of(DOCUMENTS[3]) != abstract_of(DOCUMENTS[4])
-    assert [identities(each) for each in DOCUMENTS[1:3]] == [("b", "1"), ("c",)]
-    kept, dropped = HeldOut({"x": frozenset({"1"})}).drop(DOCUMENTS, identities)
-    assert ([each.id for each in kept], dropped) == (["c", "d", "e"], 2)
+def test_an_abstract_is_known_by_its_pubmed_id_and_by_its_text() -> None:
+    texts = [("1", "A b."), ("1", "Else."), ("", "else"), ("", "Other."), ("2", "a B"), ("3", "")]
+    assert abstracts_of(texts) == ["1", "1", "1", text_key("other"), "1", "3"]
 
 
 @given(ABSTRACTS)
 def test_abstracts_are_counted_as_they_are_told_apart(abstracts: list[tuple[str, str]]) -> None:
     given_ = documents(abstracts)
-    whole = split(given_, {"all": 1.0})["all"]
-    keys = {abstract_of(each) for each in whole if each.attributes.get("pmid")}
-    named = {each.text for each in whole if each.attributes.get("pmid")}
-    nameless = {each.text for each in whole} - named
-    assert stats(iter(given_)).abstracts == len(keys) + len(nameless)
-    assert stats(reversed(given_)).abstracts == len(keys) + len(nameless)
+    count = len(set(names(given_)))
+    assert stats(iter(given_)).abstracts == stats(reversed(given_)).abstracts == count
 
 
 @given(ABSTRACTS, SEEDS, st.floats(0, 1))
@@ -98,7 +97,8 @@ def test_no_abstract_lies_in_two_parts(abstracts: list[tuple[str, str]], seed: i
     given_ = documents(abstracts)
     parts = split(given_, {"train": 1 - share, "dev": share}, seed=seed)
     assert sorted(d.id for part in parts.values() for d in part) == sorted(d.id for d in given_)
-    sides = [{abstract_of(d) for d in part} for part in parts.values()]
+    known = dict(zip((d.id for d in given_), names(given_), strict=True))
+    sides = [{known[d.id] for d in part} for part in parts.values()]
     assert not sides[0] & sides[1]
     assert abs(len(sides[1]) - share * len(sides[0] | sides[1])) <= 1
 
@@ -116,11 +116,12 @@ def test_folds_hold_nearly_the_same_number_of_abstracts(
     abstracts: list[tuple[str, str]], seed: int, count: int
 ) -> None:
     given_ = documents(abstracts)
-    if len({abstract_of(each) for each in given_}) < count:
+    known = dict(zip((d.id for d in given_), names(given_), strict=True))
+    if len(set(known.values())) < count:
         with pytest.raises(UsageError, match=f"{count} folds of"):
             folds(given_, count, seed=seed)
         return
-    sides = [{abstract_of(d) for d in part} for part in folds(given_, count, seed=seed)]
+    sides = [{known[d.id] for d in part} for part in folds(given_, count, seed=seed)]
     assert max(map(len, sides)) - min(map(len, sides)) <= 1
     assert sum(map(len, sides)) == len(set().union(*sides)) > 0
 

@@ -12,9 +12,9 @@ from apothecary.corpora.corpus import Corpus
 from apothecary.errors import DataError, UsageError
 
 DATA = Path(os.environ.get("APOTHECARY_DATA", Path(__file__).parents[3] / "shared" / "data"))
-# What a corpus is, what none may yield, what is counted of any, how parts are drawn, and one whose rows are
-# no documents.
-OTHER = {"annotation", "corpus", "counting", "drugcomb", "held_out", "lots"}
+# What a corpus is, what none may yield, what is counted of any, how parts are drawn, which texts are one
+# abstract, and one whose rows are no documents.
+OTHER = {"abstracts", "annotation", "corpus", "counting", "drugcomb", "held_out", "lots"}
 # Of visits and of examples, which keep other promises.
 FAMILIES = ("visit", "instruct_")
 NAMES = sorted(

@@ -18,7 +18,7 @@ from apothecary.errors import DataError, FormatError, UsageError
 from apothecary.formats import condition_rows, records
 from apothecary.formats.condition_files import Values, looks_like_rows
 from apothecary.formats.condition_rows import document_of, row_of, row_of_document
-from apothecary.formats.condition_text import document_key, pair_of, place_of, split_text
+from apothecary.formats.condition_text import pair_of, place_of, split_text, text_key
 from apothecary.formats.inputs import read_gold, read_inputs
 from tests.strategies import texts as any_texts
 
@@ -199,7 +199,8 @@ def test_every_row_survives_its_document(
         ({"pmid": [1]}, "field pmid is neither"),
         ({"id": True}, "field id is neither"),
         ({"conditions": 3}, "field conditions is not a list"),
-        ({"conditions": ["a", 3]}, r"field conditions\[0\] is not an object"),
+        ({"conditions": [3, 4]}, r"field conditions\[0\] is not an object"),
+        ({"conditions": ["a", 3]}, "field conditions holds texts and other values"),
         ({"conditions": [{"span": "", "type": "Age"}]}, r"field conditions\[0\].span is empty"),
         ({"conditions": [{"span": "a"}]}, r"field conditions\[0\].type is missing"),
         ({"conditions": [{"span": "a", "label": " "}]}, r"field conditions\[0\].label is empty"),
@@ -213,6 +214,25 @@ def test_every_row_survives_its_document(
 def test_a_bad_row_is_one_error_with_its_place(change: dict[str, object], problem: str) -> None:
     with pytest.raises(FormatError, match=f"^f:1: .*{problem}"):
         document(FIELDS | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "abstract"),
+    [
+        ({"text": "Men."}, "Men."),
+        ({"text": "Zinc. Men."}, "Men."),
+        ({"text": "Iron.", "abstract": "Men."}, "Men."),
+        ({"text": ""}, ""),
+    ],
+)
+def test_with_a_title_a_text_is_the_abstract(change: dict[str, object], abstract: str) -> None:
+    found = row_of(Values({"title": "Zinc.", "drug": "zinc", "disease": "colds"} | change, "f:1", 0))
+    assert (found.title, found.abstract) == ("Zinc.", abstract)
+
+
+def test_a_title_beside_a_text_with_its_pair_is_a_further_field() -> None:
+    found = row_of(Values(TEXT | {"title": "Other"}, "f:1", 0))
+    assert (found.title, found.drug, found.extra) == ("Zinc for colds.", "zinc", {"title": "Other"})
 
 
 def test_a_text_without_its_pair_is_an_error() -> None:
@@ -379,6 +399,33 @@ def test_a_broken_array_ends_with_an_error(tmp_path: Path, end: str, problem: st
         raise error if isinstance(error, DataError) else FormatError("none")
 
 
+def test_the_first_row_tells_the_file_however_long_it_is(tmp_path: Path) -> None:
+    row = {"id": "a", "abstract": "Men. " * 20_000, "drug": "zinc", "disease": "colds"}
+    for name, content in (("a.jsonl", json.dumps(row)), ("a.json", f"[\n{json.dumps(row)}]")):
+        (found,) = items(tmp_path, name, content)
+        assert isinstance(found, Document)
+        assert found.attributes["corpus"] == "conditions"
+
+
+def test_a_row_with_a_pair_is_not_read_without_it(tmp_path: Path) -> None:
+    plain = {"id": "p", "title": "T", "abstract": "A"}
+    content = "".join(json.dumps(row) + "\n" for row in (plain, FIELDS))
+    found, error = items(tmp_path, "a.jsonl", content)
+    assert isinstance(found, Document)
+    assert "a.jsonl:2: has a drug and a disease, and the first row of the file has not" in str(error)
+
+
+def test_what_is_nested_too_deeply_is_one_error(tmp_path: Path) -> None:
+    """Near the limit a value can be read, and not be written any more."""
+    start = json.dumps(FIELDS).removesuffix("}")
+    for depth in range(880, 1000, 8):
+        for leaf in ("1", '"\\u0041"'):
+            content = f'[{start}, "x": {"[" * depth}{leaf}{"]" * depth}}}]'
+            (tmp_path / "a.json").write_text(content)
+            for found in condition_rows.read(tmp_path / "a.json"):
+                assert isinstance(found, Document) or "nested too deeply" in str(found)
+
+
 def test_a_file_is_known_by_its_first_row_even_when_that_is_cut_off() -> None:
     for start in (json.dumps(TABLE), json.dumps([TEXT]), json.dumps([FIELDS], indent=1)):
         assert looks_like_rows(start)
@@ -469,5 +516,4 @@ def test_a_quotation_is_looked_for_in_linear_time() -> None:
 
 @given(texts, texts)
 def test_an_abstract_is_known_by_its_letters(one: str, other: str) -> None:
-    assert document_key("", f"{one} - {other}") == document_key("", f"{one}{other} .")
-    assert document_key("7", one) == "7"
+    assert text_key(f"{one} - {other}") == text_key(f"{one}{other} .")

@@ -97,6 +97,11 @@ def test_thinking_that_never_ends_is_no_answer() -> None:
     assert split_thinking("<think>a</think>\nb") == ("a", "b")
 
 
+def test_thinking_that_the_prompt_opened_is_thinking() -> None:
+    assert split_thinking("a [1]\n</think>\n[2]") == ("a [1]", "[2]")
+    assert json_answer("a [1]\n</think>\n[2]").value == [2]
+
+
 def test_lines_lose_bullets_and_none_is_empty() -> None:
     assert line_answer("- a\n2. b\n\n* c").value == ("a", "b", "c")
     assert line_answer("None.").value == ()

@@ -9,11 +9,11 @@ authors' code looks for the literal string instead, whatever its case. `tag` doe
     both is the drug's: who maps spans to tokens must let the lower role win.
 ``lemma`` (default)
     Departures from the code: 1. Whole words only; a hyphen bounds a word. 2. Nouns match in singular and
-    plural (`role_lemmas`); words with a digit and words in capitals must be spelled alike. 3. Runs of blanks,
-    hyphens and slashes are one separator, and a possessive 's does not count. 4. Of overlapping mentions
-    the longest name wins, of equally long ones the drug; a mention is never cut. 5. A name of up to four
-    capitals does not match a word in lower case (ALL is a leukaemia). 6. The caller may give further names,
-    and short forms that the text defines can count.
+    plural (`role_lemmas`), but words with a digit and words of two to four capitals only as they are spelled
+    (AIDS is no plural). 3. Runs of blanks, hyphens and slashes are one separator, and a possessive 's does
+    not count. 4. Of overlapping mentions the longest name wins, of equally long ones the drug; a mention is
+    never cut. 5. A name of up to four capitals does not match a word in lower case (ALL is a leukaemia).
+    6. The caller may give further names, and short forms that the text defines can count.
 
 Roles belong to a prompt only: tokens that a model writes have none, so an answer must not be tagged.
 """
@@ -53,6 +53,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _ACRONYM = re.compile(r"[A-Z]{1,4}")
+_LONGEST_SHORT = 4
 _BETWEEN = "\x1f"
 _TAKEN = "\x1e"
 """Both are blanks, so no word is either of them."""
@@ -83,6 +84,7 @@ class _Word(NamedTuple):
     start: int
     end: int
     key: str
+    spelling: str
     lower: bool
     acronym: bool
 
@@ -111,7 +113,8 @@ def tag(
 
     `aliases` are further names with their roles. With `short_forms` an abbreviation that the text defines
     ("methotrexate (MTX)") names what its long form names, and the other way round. `lemma` compares words: it
-    is asked for words in lower case without digits that are not in capitals. A blank name is nowhere.
+    is asked, in lower case, for those without digits that are not two to four capitals. A blank name is
+    nowhere.
     Time grows linearly with the text, for each name of bounded length.
 
     Raises UsageError for an unknown tagger or role, and for names beside the two with ``reference``.
@@ -179,13 +182,18 @@ def _by_words(
     names = [_Name(tuple(_words(name, lemma)), role) for name, role in given]
     if short_forms:
         names += _abbreviated(text, names, lemma)
-    keys = [word.key for word in words]
+    keys, spellings = [word.key for word in words], [word.spelling for word in words]
     found: list[RoleSpan] = []
-    # The longest name takes its words first; what is left over is searched for the next.
+    # The longest name takes its words first; what is left over is searched for the next. By their spelling,
+    # too: HEAD LICE is head lice, though the key of a short word in capitals is not that of its noun.
     for name in sorted({name for name in names if _is_name(name)}, key=lambda name: name.order):
-        for first, last in _runs(_visible(keys, words, name), [word.key for word in name.words]):
-            keys[first : last + 1] = [_TAKEN] * (last + 1 - first)
-            found.append(RoleSpan(words[first].start, words[last].end, name.role))
+        for seen, wanted in (
+            (keys, [word.key for word in name.words]),
+            (spellings, [word.spelling for word in name.words]),
+        ):
+            for first, last in _runs(_visible(seen, words, name), wanted):
+                keys[first : last + 1] = spellings[first : last + 1] = [_TAKEN] * (last + 1 - first)
+                found.append(RoleSpan(words[first].start, words[last].end, name.role))
     return tuple(sorted(found))
 
 
@@ -193,19 +201,19 @@ def _words(text: str, lemma: Lemma) -> list[_Word]:
     found = []
     for match in _TOKEN.finditer(text):
         word = match.group()
-        key = "" if match["gap"] else _key(word, lemma)
+        key, spelling = ("", "") if match["gap"] else _key(word, lemma)
         if key:
-            found.append(_Word(*match.span(), key, word.islower(), bool(_ACRONYM.fullmatch(word))))
+            acronym = bool(_ACRONYM.fullmatch(word))
+            found.append(_Word(*match.span(), key, spelling, word.islower(), acronym))
     return found
 
 
 @lru_cache(maxsize=4096)
-def _key(word: str, lemma: Lemma) -> str:
+def _key(word: str, lemma: Lemma) -> tuple[str, str]:
+    """By what a word is known, and how it is spelled, case apart."""
     folded = fold(word).text.strip()
-    capitals = word.isupper() and len(word) > 1
-    if capitals or not folded.isalpha():
-        return folded
-    return lemma(folded)
+    short = word.isupper() and 1 < len(word) <= _LONGEST_SHORT
+    return (folded if short or not folded.isalpha() else lemma(folded)), folded
 
 
 def _is_name(name: _Name) -> bool:

@@ -12,21 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from apothecary.corpora.abstracts import Abstracts, abstracts_of
 from apothecary.corpora.corpus import Corpus, split_file
 from apothecary.corpora.counting import count_name, words
 from apothecary.corpora.lots import ranks_of
 from apothecary.documents import Condition, Document
 from apothecary.errors import DataError, UsageError
 from apothecary.formats import condition_rows
-from apothecary.formats.condition_text import How, document_key, place_of
+from apothecary.formats.condition_text import How, place_of, text_key
 
 __all__ = [
     "CORPUS",
     "ConditionStats",
     "ConditionTally",
-    "abstract_of",
     "folds",
-    "identities",
     "is_instance",
     "split",
     "stats",
@@ -98,12 +97,15 @@ class ConditionTally:
         self._counts: Counter[str] = Counter()
         self._types: Counter[str] = Counter()
         self._hows: Counter[str] = Counter(dict.fromkeys(_HOWS, 0))
-        self._abstracts = _Abstracts()
+        self._abstracts = Abstracts()
+        self._tokens: dict[str, int] = {}
 
     def add(self, document: Document, tokens: int) -> None:
         """Count an instance, as `stats` does; `tokens` is the length of its text."""
         attributes = document.attributes
-        self._abstracts.add(attributes.get("pmid", ""), document_key("", document.text), tokens)
+        key = text_key(document.text)
+        self._abstracts.add(attributes.get("pmid", ""), key)
+        self._tokens.setdefault(key, tokens)
         self._counts["pairs"] += 1
         if attributes.get("annotated") != "true":
             return
@@ -122,9 +124,11 @@ class ConditionTally:
 
     def result(self) -> ConditionStats:
         """The counts so far."""
-        counts, abstracts = self._counts, self._abstracts
+        counts, lengths = self._counts, dict[str, int]()
+        for key, tokens in self._tokens.items():
+            lengths.setdefault(self._abstracts.of(key), tokens)
         return ConditionStats(
-            abstracts=abstracts.count,
+            abstracts=len(lengths),
             pairs=counts["pairs"],
             annotated=counts["annotated"],
             unread=counts["unread"],
@@ -133,38 +137,8 @@ class ConditionTally:
             spans=self._types.total(),
             by_type=dict(self._types.most_common()),
             by_how=dict(self._hows),
-            mean_tokens=abstracts.tokens / abstracts.count if abstracts.count else None,
+            mean_tokens=sum(lengths.values()) / len(lengths) if lengths else None,
         )
-
-
-class _Abstracts:
-    """Different abstracts and the sum of their tokens, told apart as `_keys` tells them."""
-
-    def __init__(self) -> None:
-        self._pmids: set[str] = set()
-        self._digests: set[str] = set()
-        self._nameless: dict[str, int] = {}
-        self._tokens = 0
-
-    def add(self, pmid: str, digest: str, tokens: int) -> None:
-        """One text; the first one of an abstract counts."""
-        if pmid:
-            self._tokens += 0 if pmid in self._pmids else tokens
-            self._pmids.add(pmid)
-            self._digests.add(digest)
-            self._nameless.pop(digest, None)
-        elif digest not in self._digests:
-            self._nameless.setdefault(digest, tokens)
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._pmids) + len(self._nameless)
-
-    @property
-    def tokens(self) -> int:
-        """How long they are together."""
-        return self._tokens + sum(self._nameless.values())
 
 
 def is_instance(document: Document) -> bool:
@@ -184,17 +158,6 @@ def stats(documents: Iterable[Document], *, tokens: Callable[[str], int] = words
     return tally.result()
 
 
-def abstract_of(document: Document) -> str:
-    """What the abstract of an instance is known by: its PubMed id, else a digest of its text."""
-    return document_key(document.attributes.get("pmid", ""), document.text)
-
-
-def identities(document: Document) -> tuple[str, ...]:
-    """The ids by which lists of documents know an instance: its own, and the PubMed id of its abstract."""
-    pmid = document.attributes.get("pmid", "")
-    return (document.id, pmid) if pmid and pmid != document.id else (document.id,)
-
-
 def split(
     documents: Sequence[Document], shares: Mapping[str, float], *, seed: int = 0
 ) -> dict[str, list[Document]]:
@@ -205,7 +168,7 @@ def split(
     """
     if not shares or any(not share >= 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-9:
         raise UsageError(f"shares {dict(shares)} do not sum up to 1", hint="use 0.8 and 0.2")
-    keys = _keys(documents)
+    keys = _abstracts(documents)
     ranks = ranks_of(keys, seed)
     parts: dict[str, list[Document]] = {name: [] for name in shares}
     bounds, total = [], 0.0
@@ -222,7 +185,7 @@ def folds(documents: Sequence[Document], count: int, *, seed: int = 0) -> tuple[
 
     Raises UsageError for fewer than two folds or fewer abstracts than folds.
     """
-    keys = _keys(documents)
+    keys = _abstracts(documents)
     ranks = ranks_of(keys, seed)
     if not 2 <= count <= len(ranks):
         raise UsageError(
@@ -242,17 +205,9 @@ def _how(condition: Condition, text: str) -> str:
     return place.how if place else "none"
 
 
-def _keys(documents: Sequence[Document]) -> list[str]:
-    """The abstract of each document; one without a PubMed id takes that of another with the same text."""
-    digests = [document_key("", document.text) for document in documents]
-    known: dict[str, str] = {}
-    for document, digest in zip(documents, digests, strict=True):
-        if pmid := document.attributes.get("pmid"):
-            known.setdefault(digest, pmid)
-    return [
-        document.attributes.get("pmid") or known.get(digest, digest)
-        for document, digest in zip(documents, digests, strict=True)
-    ]
+def _abstracts(documents: Sequence[Document]) -> list[str]:
+    """The abstract of each document."""
+    return abstracts_of((document.attributes.get("pmid", ""), document.text) for document in documents)
 
 
 def _read(folder: Path, split: str) -> Iterator[Document]:

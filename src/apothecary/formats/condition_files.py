@@ -15,7 +15,7 @@ from apothecary.formats import jsonl
 from apothecary.formats.delimited import read_cells
 from apothecary.formats.lines import check_encoding, open_bytes, printable, read_lines
 
-__all__ = ["Values", "is_row", "looks_like_rows", "read_values"]
+__all__ = ["Values", "is_row", "looks_like_rows", "names_pair", "read_values"]
 
 _MAX_BYTES = 256 * 1024 * 1024
 _SNIFFED_BYTES = 64 * 1024
@@ -42,8 +42,13 @@ class Values(NamedTuple):
 
 def is_row(names: Collection[str]) -> bool:
     """Do these names of fields, in any case, belong to a condition instance?"""
+    return names_pair(names) or {"text", "target"} <= _folded(names)
+
+
+def names_pair(names: Collection[str]) -> bool:
+    """Do these names of fields, in any case, hold those of a text, a drug and a disease?"""
     folded = _folded(names)
-    return (folded.issuperset(_SIDES) and bool(folded & _TEXTS)) or {"text", "target"} <= folded
+    return folded.issuperset(_SIDES) and bool(folded & _TEXTS)
 
 
 def _is_nearly(names: Collection[str]) -> bool:
@@ -140,6 +145,8 @@ def _checked(value: object, written: str, where: str, number: int) -> Values | F
         except UnicodeEncodeError:
             hint = "write the whole character"
             return FormatError(f"item [{number}] holds half of a surrogate pair", where=where, hint=hint)
+        except RecursionError:
+            return FormatError(f"item [{number}] is nested too deeply", where=where, hint="mend the file")
     return Values(value, where, number, f"[{number}]")
 
 

@@ -2,7 +2,8 @@
 
 Three forms, told by the names of the fields, whatever their case:
 
-    fields   "title", "abstract" (or "text"), "drug", "disease" and "conditions": [{"span", "type"}]
+    fields   "title", "abstract", "drug", "disease" and "conditions": [{"span", "type"}]; with a title, "text"
+             is another name of the abstract (the title may stand at its beginning), without one, of both
     target   the same with "target": what a model is to write, as a text or a list
     text     Drug-ACE of its authors: "text", which holds the pair in a line of its own, and "target"
 
@@ -37,7 +38,7 @@ from apothecary.documents import (
 )
 from apothecary.errors import DataError, FormatError
 from apothecary.formats.condition_files import Values, read_values
-from apothecary.formats.condition_text import How, document_key, join_text, pair_of, place_of, split_text
+from apothecary.formats.condition_text import How, join_text, pair_of, place_of, split_text
 from apothecary.formats.fields import Fields
 from apothecary.formats.seen import Seen
 
@@ -87,11 +88,6 @@ class ConditionRow:
         """The text of its document: offsets are into it."""
         return join_text(self.title, self.abstract)
 
-    @property
-    def key(self) -> str:
-        """What tells its abstract from another: see `condition_text.document_key`."""
-        return document_key(self.pmid, self.text)
-
 
 def read(path: Path, *, encoding: str = "utf-8") -> Iterator[Document | DataError]:
     """Yield the documents of a file; a bad row comes as a DataError value with file and line.
@@ -105,7 +101,10 @@ def read(path: Path, *, encoding: str = "utf-8") -> Iterator[Document | DataErro
             continue
         earlier = seen.add(row.id, int(row.where.rpartition(":")[2]))
         if earlier is None:
-            yield document_of(row)
+            try:
+                yield document_of(row)
+            except FormatError as error:
+                yield error
         else:
             problem = f"id {row.id} was already used at line {earlier}"
             yield FormatError(problem, where=row.where, hint="ids must be unique over all inputs")
@@ -143,7 +142,10 @@ def row_of(row: Values) -> ConditionRow:
 
 
 def document_of(row: ConditionRow) -> Document:
-    """The document of an instance, as the module says; `row_of_document` is its inverse."""
+    """The document of an instance, as the module says; `row_of_document` is its inverse.
+
+    Raises FormatError for `extra` that is nested too deeply to be written as JSON.
+    """
     text = row.text
     conditions: list[Condition] = []
     lost: dict[int, Unlocated] = {}
@@ -209,8 +211,10 @@ def _names(row: Values) -> dict[str, str]:
             raise FormatError(f"the field {name} occurs twice", where=row.where, hint="rename one")
         if name in _KNOWN and row.values[key] is not None:
             names[name] = key
-    if {"title", "abstract"} & names.keys():
+    if "abstract" in names:
         names.pop("text", None)
+    elif "text" in names and not {"drug", "disease"} & names.keys():
+        names.pop("title", None)
     if "conditions" in names:
         names.pop("target", None)
     return names
@@ -235,8 +239,11 @@ def _others(row: Values, names: Mapping[str, str]) -> dict[str, object]:
 
 
 def _texts(fields: Fields) -> tuple[str, str]:
-    text = fields.text("text", "")
-    found = split_text(text) if text else (fields.text("title", ""), fields.text("abstract", ""))
+    title, text = fields.text("title", ""), fields.text("text", "")
+    if title and text:
+        found = title, text.strip().removeprefix(title.strip()).strip()
+    else:
+        found = split_text(text) if text else (title, fields.text("abstract", ""))
     if not any(part.strip() for part in found):
         raise fields.error("abstract", "is missing, and so is title")
     return found
@@ -260,7 +267,9 @@ def _gold(fields: Fields) -> tuple[tuple[tuple[str, str], ...] | None, str | Non
     value = fields.values.get(key)
     if value is None or isinstance(value, str):
         return None, value if value and value.strip() else None
-    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+    if isinstance(value, list) and any(isinstance(each, str) for each in value):
+        if not all(isinstance(each, str) for each in value):
+            raise fields.error(key, "holds texts and other values: write all its items in one way")
         return None, json.dumps(value, ensure_ascii=False)
     return tuple(_condition(each) for each in fields.objects(key)), None
 
@@ -303,7 +312,10 @@ def _attributes(row: ConditionRow, lost: tuple[int, ...]) -> dict[str, str]:
     if lost:
         found["unlocated"] = " ".join(map(str, lost))
     if row.extra:
-        found["extra"] = json.dumps(dict(row.extra), ensure_ascii=False)
+        try:
+            found["extra"] = json.dumps(dict(row.extra), ensure_ascii=False)
+        except RecursionError as error:
+            raise FormatError("a further field is nested too deeply", where=row.where) from error
     return found
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Literal, NamedTuple
 
-__all__ = ["How", "Place", "document_key", "join_text", "pair_of", "place_of", "split_text"]
+__all__ = ["How", "Place", "join_text", "pair_of", "place_of", "split_text", "text_key"]
 
 How = Literal["exact", "spaces", "case"]
 """Equal; equal but for blanks, which may be missing; equal but for case and blanks."""
@@ -39,13 +39,8 @@ def join_text(title: str, abstract: str) -> str:
     return f"{title} {abstract}" if title and abstract else title or abstract
 
 
-def document_key(pmid: str, text: str) -> str:
-    """What tells one abstract from another: its PubMed id, else a digest of its letters and digits.
-
-    Several instances have one abstract in common; they must not be parted between training and test.
-    """
-    if pmid:
-        return pmid
+def text_key(text: str) -> str:
+    """What tells one text from another: a digest of its letters and digits (see `corpora.abstracts`)."""
     letters = _NOT_ALNUM.sub("", text).casefold()
     return f"text-{hashlib.sha256(letters.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 

@@ -27,6 +27,8 @@ def read_cells(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int,
         except csv.Error as error:
             # The reader begins anew on the line after.
             hint = 'a quoted value ends with one ", and a " within it is doubled'
+            if "limit" in str(error):
+                hint = "write long texts as JSON Lines"
             yield FormatError(f"not a row: {error}", where=f"{printable(path)}:{begin}", hint=hint)
             continue
         if any(cell.strip() for cell in cells):

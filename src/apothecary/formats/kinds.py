@@ -35,6 +35,8 @@ Kind = Literal[
 ]
 
 _SNIFFED_BYTES = 64 * 1024
+_SNIFFED_ROW_BYTES = 8 * 1024 * 1024
+"""Of a JSON file whose first row is longer: the names of its fields may stand behind a text."""
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -62,7 +64,7 @@ _BIOC_KEY = '"infons"'
 
 
 def kind_of(file: Path, encoding: str) -> Kind:
-    """The format of a file: .pubtator and .md by name, the rest by its first 64 KiB.
+    """The format of a file: .pubtator and .md by name, the rest by its first 64 KiB, JSON by its first row.
 
     A .txt is plain text unless it begins like PubTator, as corpora are distributed under that name, or
     has annotations beside it (.ann). Raises FormatError for what is none of ours.
@@ -142,6 +144,9 @@ def _head(file: Path) -> tuple[bytes, bool]:
     """The first bytes, decompressed, and whether they were compressed."""
     with open_bytes(file) as stream:
         head = stream.read(_SNIFFED_BYTES)
+        start = head.removeprefix(codecs.BOM_UTF8).lstrip()
+        if start.startswith(b"[") or (start.startswith(b"{") and b"\n" not in start):
+            head += stream.read(_SNIFFED_ROW_BYTES - len(head))
         if not head.startswith(_GZIP):
             return head, False
         stream.seek(0)

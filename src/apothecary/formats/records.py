@@ -25,6 +25,7 @@ from apothecary.documents import (
     Unlocated,
 )
 from apothecary.errors import DataError, FormatError, OffsetError
+from apothecary.formats.condition_files import names_pair
 from apothecary.formats.fields import Fields, identifier
 from apothecary.formats.jsonl import read_rows
 from apothecary.formats.lines import printable
@@ -49,7 +50,11 @@ def read(path: Path, *, encoding: str = "utf-8") -> Iterator[Document | DataErro
             continue
         number, record = row
         try:
-            yield from_record(record, where=f"{printable(path)}:{number}")
+            where = f"{printable(path)}:{number}"
+            if names_pair(record):
+                problem = "has a drug and a disease, and the first row of the file has not"
+                raise FormatError(problem, where=where, hint="keep rows without a pair in another file")
+            yield from_record(record, where=where)
         except DataError as error:
             yield error
 

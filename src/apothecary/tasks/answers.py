@@ -32,14 +32,16 @@ QUOTES = "`'\"*()[]. \t"
 def split_thinking(text: str) -> tuple[str, str]:
     """The thinking that precedes an answer ("" when there is none), and the rest.
 
-    An opened but never closed block is all thinking: the answer is then empty.
+    An opened but never closed block is all thinking: the answer is then empty. One that is closed and was
+    never opened was opened by the prompt, as some chat templates do.
     """
     match = THINKING.match(text)
     if match:
         return match.group(1).strip(), text[match.end() :].lstrip()
     if re.match(r"\s*<think(?:ing)?>", text):
         return text.split(">", 1)[1].strip(), ""
-    return "", text
+    thinking, closed, rest = text.partition("</think>")
+    return (thinking.strip(), rest.lstrip()) if closed else ("", text)
 
 
 def json_answer(text: str) -> Parsed[object]:

@@ -17,13 +17,11 @@ from apothecary.tasks.conditions.answers import Condition, render_output
 from apothecary.tasks.conditions.instances import (
     Gold,
     Instance,
-    Located,
     document_of,
     instance_of,
     instance_of_document,
     instance_of_row,
     instance_record,
-    locate,
     with_gold,
 )
 from tests.strategies import texts as any_texts
@@ -60,7 +58,7 @@ instances = st.builds(
 def test_a_record_gives_canonical_types_and_keeps_unknown_ones() -> None:
     found = instance_of(RECORD)
     assert found.conditions == (Condition("20 mg", "Dosage"), Condition("Women", "Sex"))
-    assert (found.document, found.text) == ("12", "Zinc for colds. Women took 20 mg.")
+    assert (found.pmid, found.text) == ("12", "Zinc for colds. Women took 20 mg.")
     assert (found.extra, found.gold, found.annotated) == ({"rater": "A"}, "given", True)
 
 
@@ -127,7 +125,7 @@ def test_gold_that_is_text_is_read_into_the_document(
     document = document_of_row(row_of(Values(BARE | {"target": target}, "f:1", 0)))
     found = with_gold(document)
     assert [each.type for each in found.conditions] == types
-    assert found.attributes.get("mended") == mended
+    assert found.attributes.get("mended") == with_gold(found).attributes.get("mended") == mended
     assert (found == document) == (not types)
     assert ("target" in found.attributes) == (target == "nothing")
 
@@ -137,18 +135,6 @@ def test_other_documents_are_left_alone_and_false_ones_refused() -> None:
     assert with_gold(plain) is plain
     with pytest.raises(DataError, match="document d: is no instance"):
         with_gold(Document("d", "Zinc.", attributes={"corpus": "conditions"}))
-
-
-def test_conditions_are_located_in_the_text_and_none_is_dropped() -> None:
-    given_ = [("20mg", "Dosage"), ("women", "Gender"), ("gold", "Age"), ("took", "Gene")]
-    found = instance_of(BARE | {"conditions": [{"span": span, "type": type_} for span, type_ in given_]})
-    assert [(each.how, each.start, each.end) for each in locate(found)] == [
-        ("spaces", 27, 32),
-        ("case", 16, 21),
-        ("none", None, None),
-        ("exact", 22, 26),
-    ]
-    assert locate(found)[3] == Located(Condition("took", "Gene"), 22, 26, "exact")
 
 
 @settings(deadline=None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apothecary import api
-from apothecary.errors import UsageError
+from apothecary.errors import DataError, UsageError
 
 TEXT = {
     "title": "Losartan.",
@@ -36,6 +36,35 @@ def test_a_score_tells_of_gold_that_had_to_be_mended(tmp_path: Path, target: str
     score: Any = api.score("conditions", gold, said(tmp_path / "said.jsonl", ("Ten men", "Gender")))
     assert score.get("mended", 0) == mended
     assert score["strict"]["soft_pair"] == 100
+
+
+@pytest.mark.parametrize(
+    "gold",
+    [
+        {"conditions": [{"span": " Ten men ", "type": "Body-Type"}]},
+        {"target": "['Span: Ten men | Label: BodyType']"},
+        {"target": "['Span:Ten men | Label: Gender']"},
+    ],
+)
+def test_what_says_the_same_as_gold_is_right_by_every_score(tmp_path: Path, gold: dict[str, object]) -> None:
+    """The released score knows no other spelling of a type; a prediction in that of gold is right."""
+    written(tmp_path / "gold.jsonl", {"id": "1", **TEXT, **gold})
+    said_too = {"raw": gold["target"]} if "target" in gold else gold
+    written(tmp_path / "said.jsonl", {"id": "1", **said_too})
+    score: Any = api.score("conditions", tmp_path / "gold.jsonl", tmp_path / "said.jsonl")
+    assert score["strict"]["hard_pair"] == score["reference"]["hard_pair"] == score["callback"]["f1"] == 100
+
+
+def test_abstracts_and_not_ids_are_drawn(tmp_path: Path) -> None:
+    row: dict[str, object] = {**TEXT, "conditions": []}
+    gold = written(tmp_path / "gold.jsonl", {"id": "1", **row}, {"id": "2", "pmid": "7", **row})
+    assert api.score("conditions", gold, gold)["documents"] == 1
+
+
+def test_gold_that_nobody_annotated_is_named_by_comparisons_too(tmp_path: Path) -> None:
+    gold, none = written(tmp_path / "gold.jsonl", {"id": "1", **TEXT}), said(tmp_path / "none.jsonl")
+    with pytest.raises(DataError, match="no gold document is an annotated instance"):
+        api.compare("conditions", gold, none, none)
 
 
 def test_runs_of_several_seeds_are_compared_by_their_average(tmp_path: Path) -> None:

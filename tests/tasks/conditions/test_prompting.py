@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apothecary.align.roles import DRUG, tag
 from apothecary.tasks.conditions.answers import Condition
-from apothecary.tasks.conditions.instances import Instance
+from apothecary.tasks.conditions.instances import Instance, document_of
 from apothecary.tasks.conditions.labels import TYPES
 from apothecary.tasks.conditions.prompting import PROMPTS, Shown, chat, marked, unmarked
 from apothecary.tasks.conditions.questions import Question, excerpt, question_of_instance
+from apothecary.tasks.conditions.task import TASK
 from tests.strategies import texts
+from tests.tasks.conditions.asking import run
 
 TEXT = "Zincol for colds. Ten women with a cold took 5 mg of {drug} or zincol."
 QUESTION = Question(TEXT, "zincol", "colds")
@@ -120,6 +124,16 @@ def test_a_marked_text_is_itself_without_markers(text: str) -> None:
     assert unmarked(marked(with_pair, tag(with_pair, "zincol", "colds"))) == with_pair.strip()
 
 
+def test_names_are_asked_for_alike_in_training_and_extraction() -> None:
+    instance = replace(SHOT, drug="ironal \n XR", disease="acute\tgout")
+    (request,) = run("[]", document_of(instance), roles="reference")[1]
+    teach = TASK.prepare({"roles": "reference"}, {}).teach
+    assert teach is not None
+    (taught,) = teach(document_of(instance))
+    assert (taught.request.messages, taught.request.roles) == (request.messages, request.roles)
+    assert request.messages[-1].content.endswith("\nDrug: ironal XR\nDisease: acute gout")
+
+
 LONG = "The title. Nothing here. Before it. Zincol was given. After it. Far away. Farther away."
 
 
@@ -142,11 +156,13 @@ def test_of_a_long_text_without_the_pair_the_beginning_stays() -> None:
 
 
 @settings(deadline=None)
-@given(texts, texts, st.integers(1, 80))
-def test_an_excerpt_keeps_its_limit_and_invents_nothing(before: str, after: str, limit: int) -> None:
-    text = f"{before}. Zincol helped. {after}."
+@given(texts, texts, st.sampled_from(["", "   ", "\n\n"]), st.integers(1, 80))
+def test_an_excerpt_keeps_its_limit_and_invents_nothing(
+    before: str, after: str, gap: str, limit: int
+) -> None:
+    text = f"{before}. {gap} Zincol helped. {gap} {after}."
     found = excerpt(text, tag(text, "zincol", "colds"), limit)
-    assert len(found) <= max(limit, 0)
+    assert len(found) <= limit
     assert all(line in text for line in found.split("\n"))
 
 

@@ -215,12 +215,22 @@ def test_intervals_are_over_documents_and_not_over_pairs() -> None:
 
 def test_a_record_of_conditions_is_read_as_one_of_text() -> None:
     record: dict[str, object] = {
-        "conditions": [{"span": "a|b", "type": "BodyType"}, CHILDREN, 7, {"span": "x"}]
+        "conditions": [
+            {"span": "a|b", "type": "BodyType"},
+            CHILDREN,
+            7,
+            {"span": "x"},
+            {"Span": " y ", "LABEL": "Age"},
+        ]
     }
     found = read_prediction(record, "here")
-    assert found.output.items == (Condition("a|b", "Body Type"), Condition("children", "Age"))
+    assert found.output.items == (
+        Condition("a|b", "Body Type"),
+        Condition("children", "Age"),
+        Condition("y", "Age"),
+    )
     assert (found.output.status, found.output.dropped) == ("ok", 2)
-    assert found.reference == (("a", "b"), ("children", "age"), (" ", " "), (" ", " "))
+    assert found.reference == (("a", "b"), ("children", "age"), (" ", " "), (" ", " "), ("y", "age"))
     assert read_prediction({"conditions": []}, "here").output.status == "empty"
     assert read_prediction({"conditions": None}, "here").output.status == "malformed"
 

@@ -238,6 +238,7 @@ def test_spans_with_markers_are_freed_of_them() -> None:
     record = record_of(said("5 mg\nof [Drug] zincol [/Drug]", "[Drug] [/Drug]"), marker=True)
     assert [each["span"] for each in record["conditions"]] == ["5 mg\nof zincol"]
     assert record["pairs"][0]["dropped"] == 1
+    assert record_of(said("[Drug] [/Drug]"), marker=True)["pairs"][0]["status"] == "malformed"
 
 
 def test_a_long_text_is_cut_and_its_spans_are_found_in_the_whole() -> None:
@@ -339,6 +340,7 @@ def test_examples_are_part_of_what_a_run_is(tmp_path: Path) -> None:
         ({"examples": "file.jsonl"}, "--set shots=2"),
         ({"marker": True, "roles": "lemma"}, "--set roles=off"),
         ({"shots": 9}, "shots"),
+        ({"max_pairs": 0}, "max_pairs"),
         ({"roles": "spacy"}, "roles"),
     ],
 )

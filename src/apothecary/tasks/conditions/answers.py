@@ -23,6 +23,7 @@ __all__ = [
     "Condition",
     "ParsedOutput",
     "Status",
+    "item_fields",
     "read_items",
     "read_output",
     "read_reference",
@@ -136,6 +137,12 @@ def reference_item(text: str) -> tuple[str, str]:
     return span.strip().replace("Span: ", ""), label.strip().replace("Label: ", "").lower()
 
 
+def item_fields(item: Mapping[object, object]) -> tuple[object, object]:
+    """Span and label of an item that is an object, as they are; keys in any case, "label" or "type"."""
+    fields = {key.strip().casefold(): each for key, each in item.items() if isinstance(key, str)}
+    return fields.get("span"), fields.get("type", fields.get("label"))
+
+
 def render_item(item: Condition) -> str:
     """One condition as it stands in an answer."""
     return f"Span: {item.span} | Label: {item.type}"
@@ -192,8 +199,7 @@ def _item(value: object) -> Condition | None:
         return _item_of_text(value)
     if not isinstance(value, Mapping):
         return None
-    fields = {key.strip().casefold(): each for key, each in value.items() if isinstance(key, str)}
-    span, label = fields.get("span"), fields.get("type", fields.get("label"))
+    span, label = item_fields(value)
     return _condition(span, label) if isinstance(span, str) and isinstance(label, str) else None
 
 

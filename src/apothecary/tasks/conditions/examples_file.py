@@ -16,7 +16,7 @@ from typing import Literal
 from apothecary.documents import Document
 from apothecary.errors import DataError, FormatError, UsageError
 from apothecary.formats.condition_rows import read_rows
-from apothecary.formats.condition_text import document_key
+from apothecary.formats.condition_text import text_key
 from apothecary.tasks.conditions.instances import Instance, instance_of_row
 
 __all__ = ["Choice", "Examples", "draw", "read_examples"]
@@ -74,7 +74,7 @@ def draw(instances: Sequence[Instance], shots: int, choice: Choice, seed: int) -
 
 def _keys(text: str, *identities: str) -> frozenset[str]:
     """By what a document is known: ids that may be those of PubMed, and its letters and digits."""
-    return frozenset({document_key("", text), *identities} - {""})
+    return frozenset({text_key(text), *identities} - {""})
 
 
 def _balanced(drawn: Sequence[Instance], shots: int) -> tuple[Instance, ...]:

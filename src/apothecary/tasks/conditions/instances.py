@@ -16,41 +16,33 @@ from apothecary.errors import FormatError
 from apothecary.formats.condition_files import Values
 from apothecary.formats.condition_rows import ConditionRow, row_of, row_of_document
 from apothecary.formats.condition_rows import document_of as document_of_row
-from apothecary.formats.condition_text import document_key, join_text, place_of
-from apothecary.tasks.conditions.answers import Condition, read_output
+from apothecary.formats.condition_text import join_text
+from apothecary.metrics.condition_match import Item
+from apothecary.tasks.conditions.answers import (
+    Condition,
+    read_output,
+    read_reference,
+    reference_item,
+    render_item,
+)
 from apothecary.tasks.conditions.labels import TYPES, canonical
 from apothecary.tasks.conditions.pairs import is_row
 
 __all__ = [
     "Gold",
     "Instance",
-    "Located",
     "document_of",
     "instance_of",
     "instance_of_document",
     "instance_of_row",
     "instance_record",
-    "locate",
+    "released_gold",
     "with_gold",
 ]
 
 Gold = Literal["given", "salvaged", "malformed", "none"]
 """How the conditions were come by: as fields or as a sound target; from a target that had to be mended or
 lost an item; not at all, as the target is unreadable; not at all, as there is none."""
-
-
-@dataclass(frozen=True)
-class Located:
-    """A condition and where it stands in `Instance.text`: code points, end-exclusive.
-
-    `how` is ``exact``, ``spaces`` (equal but for blanks), ``case`` (equal but for case and blanks) or
-    ``none``; then `start` and `end` are None.
-    """
-
-    condition: Condition
-    start: int | None
-    end: int | None
-    how: Literal["exact", "spaces", "case", "none"]
 
 
 @dataclass(frozen=True)
@@ -74,11 +66,6 @@ class Instance:
     def text(self) -> str:
         """Title, a blank, abstract: the text of its document, and what offsets are into."""
         return join_text(self.title, self.abstract)
-
-    @property
-    def document(self) -> str:
-        """What its abstract is known by, and splits go by: the PubMed id, else a digest of the text."""
-        return document_key(self.pmid, self.text)
 
     @property
     def annotated(self) -> bool:
@@ -163,13 +150,16 @@ def document_of(instance: Instance) -> Document:
     )
 
 
-def locate(instance: Instance) -> tuple[Located, ...]:
-    """Where each condition stands first, in their order; one that stands nowhere is kept and says so."""
-    found = []
-    for condition in instance.conditions:
-        place = place_of(condition.span, instance.text)
-        found.append(Located(condition, *place) if place else Located(condition, None, None, "none"))
-    return tuple(found)
+def released_gold(document: Document) -> tuple[Item, ...] | None:
+    """The gold of a row's document as the published scorer reads it: types as they are spelled there.
+
+    None for a target that it could not read, or not whole. Raises DataError for a document that is no row's.
+    """
+    row = row_of_document(document)
+    if row.conditions is not None:
+        items = [Condition(span.strip(), type_.strip()) for span, type_ in row.conditions]
+        return tuple(reference_item(render_item(each)) for each in items)
+    return read_reference(row.target or "") if _conditions(row)[1] == "given" else None
 
 
 def with_gold(document: Document) -> Document:
@@ -184,7 +174,7 @@ def with_gold(document: Document) -> Document:
     if not instance.annotated:
         return document
     read = document_of(instance)
-    if instance.gold != "salvaged":
+    if instance.gold != "salvaged" and "mended" not in document.attributes:
         return read
     return replace(read, attributes={**read.attributes, "mended": "true"})
 

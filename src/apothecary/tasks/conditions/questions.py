@@ -44,8 +44,8 @@ class Question:
 
 def question_of_instance(instance: Instance, window: int, shots: Sequence[Instance] = ()) -> Question:
     """The question of an instance, without its answer: what extraction asks of its document."""
-    bare = Question(instance.text, instance.drug, instance.disease, shots=tuple(shots))
-    return _shown(bare, window)
+    (drug, *_), (disease, *_) = _names([instance.drug]), _names([instance.disease])
+    return _shown(Question(instance.text, drug, disease, shots=tuple(shots)), window)
 
 
 def question_of_pair(
@@ -72,7 +72,8 @@ def excerpt(text: str, places: Sequence[RoleSpan], limit: int) -> str:
     distances = [_distance(index, named) for index in range(len(spans))]
     room, kept = limit, set()
     for index in sorted(range(len(spans)), key=lambda index: (index > 0, distances[index], index)):
-        room -= spans[index].end - spans[index].start + 1
+        # With what parts it from the next one: blanks, or the end of a line.
+        room -= max([spans[index].end + 1, *starts[index + 1 : index + 2]]) - spans[index].start
         if room < 0:
             break
         kept.add(index)

@@ -21,7 +21,8 @@ def _any(*patterns: str) -> str:
     return f"(?:{'|'.join(patterns)})"
 
 
-_NUMBER = r"\d+(?:[.,]\d+)*"
+# Bounded, since a number may begin at every comma of a longer one.
+_NUMBER = r"\d+(?:[.,]\d+){0,4}"
 _COUNT = _any(
     _NUMBER,
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen",

@@ -21,7 +21,7 @@ from apothecary.metrics.condition_match import VIEWS, Rule, View, callback_score
 from apothecary.metrics.counts import Counts, by_label, total
 from apothecary.metrics.resampling import Table, drawn_sums, interval
 from apothecary.tasks.conditions.labels import TYPES
-from apothecary.tasks.conditions.scored import Scored, Tally, as_reference, tally
+from apothecary.tasks.conditions.scored import Scored, Tally, tally
 from apothecary.tasks.conditions.sums import FIGURES, MICRO, Figure, document_sums, empty_counts
 from apothecary.tasks.flow import ScoreOptions
 
@@ -137,7 +137,7 @@ def _by_type(tallies: Sequence[Tally], view: View) -> dict[str, dict[str, object
 
 def _callback(tallies: Sequence[Tally], rule: Rule) -> dict[str, object]:
     found = callback_score(
-        ((as_reference(each.row.gold), each.row.as_reference) for each in tallies), rule.threshold
+        ((each.row.gold_as_reference, each.row.as_reference) for each in tallies), rule.threshold
     )
     labels = {name: _counted([counts]) for name, counts in found.by_label.items()}
     return {**_counted([found.overall]), "by_label": labels}

@@ -21,6 +21,7 @@ from apothecary.metrics.counts import Counts
 from apothecary.tasks.conditions.answers import (
     Condition,
     ParsedOutput,
+    item_fields,
     read_items,
     read_output,
     read_reference,
@@ -44,8 +45,8 @@ class Scored:
     """One instance. `document` is what it shares with the other pairs of its abstract; `text` the abstract.
 
     `predicted` is None where there is no record, which counts as an empty answer. `reference` is the
-    prediction as the published scorer reads it; None takes what `predicted` holds. `mended` is whether
-    its gold was a target that had to be mended or lost an item.
+    prediction as the published scorer reads it, `released` the gold; None takes what `predicted` and `gold`
+    hold. `mended` is whether its gold was a target that had to be mended or lost an item.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Scored:
     text: str
     reference: tuple[Item, ...] | None = None
     mended: bool = False
+    released: tuple[Item, ...] | None = None
 
     @property
     def said(self) -> tuple[Condition, ...]:
@@ -65,6 +67,11 @@ class Scored:
     def as_reference(self) -> tuple[Item, ...]:
         """The prediction as the published scorer reads it."""
         return as_reference(self.said) if self.reference is None else self.reference
+
+    @property
+    def gold_as_reference(self) -> tuple[Item, ...]:
+        """The gold as the published scorer reads it."""
+        return as_reference(self.gold) if self.released is None else self.released
 
     @property
     def malformed(self) -> bool:
@@ -135,7 +142,7 @@ def as_reference(conditions: Sequence[Condition]) -> tuple[Item, ...]:
 
 
 def _reference(row: Scored, threshold: float) -> dict[View, float]:
-    gold, said = as_reference(row.gold), row.as_reference
+    gold, said = row.gold_as_reference, row.as_reference
     figures: dict[View, float] = {}
     for view in VIEWS:
         counts = counts_of(gold, said, match_greedy(gold, said, view, threshold))
@@ -149,7 +156,7 @@ def _items(conditions: Sequence[Condition]) -> list[Item]:
 
 def _for_reference(value: object) -> Item:
     if isinstance(value, Mapping):
-        span, label = value.get("span"), value.get("type", value.get("label"))
+        span, label = item_fields(value)
         whole = isinstance(span, str) and isinstance(label, str)
-        value = f"Span: {span} | Label: {label}" if whole else ""
+        value = render_item(Condition(str(span).strip(), str(label).strip())) if whole else ""
     return reference_item(value.strip() if isinstance(value, str) else "")

@@ -98,6 +98,8 @@ def _parse(reply: Reply, *, marker: bool) -> Parsed[Answered]:
     if marker:
         bare = [replace(item, span=unmarked(item.span)) for item in items]
         items = tuple(item for item in bare if item.span)
+        if bare and not items:
+            raise AnswerError("the reply holds no list of conditions")
         dropped += len(bare) - len(items)
         released = tuple((unmarked(span), label) for span, label in released)
     once = tuple(dict.fromkeys(items))

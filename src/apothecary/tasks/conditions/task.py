@@ -7,7 +7,7 @@ with two examples. Departures:
 2. Examples never come from the document that is asked about, and are the same for a whole run.
 3. Roles and markers are given for the prompt alone, never for an answer (the release tags both in training).
 4. Every span is looked for in the text; one that is not there is kept for the score and reported.
-5. Exact repeats are taken out. A type that is none of the six is kept as it is, and scores as wrong.
+5. Exact repeats are taken out. A type that is none of the six is kept, and is right only where gold has it.
 6. A reply that cannot be read is a problem and scores 0, never "no conditions" (the release rewards it).
 7. Of a text longer than `window` the sentences nearest to the pair are shown.
 """
@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from apothecary.corpora.abstracts import abstracts_of
 from apothecary.documents import Document, Origin
 from apothecary.errors import DataError, UsageError
 from apothecary.messages import EngineInfo, Flow, Outcome, Reply, Request
@@ -34,6 +35,7 @@ from apothecary.tasks.conditions.instances import (
     Instance,
     instance_of_document,
     instance_record,
+    released_gold,
     with_gold,
 )
 from apothecary.tasks.conditions.labels import TYPES
@@ -82,7 +84,7 @@ class Settings:
     pair_types: str = _MEANING_TREATMENT
     drug_types: str = "Drug, Chemical, ChemicalEntity"
     disease_types: str = "Disease, DiseaseOrPhenotypicFeature"
-    max_pairs: Annotated[int, Field(ge=0, le=1_000_000_000)] = 50
+    max_pairs: Annotated[int, Field(ge=1, le=1_000_000_000)] = 50
     prompt: Literal["full", "brief"] = "full"
     examples: str = ""
     shots: Annotated[int, Field(ge=0, le=8)] = 0
@@ -231,31 +233,39 @@ def _gold(document: Document) -> Instance | None:
     return instance if instance.annotated else None
 
 
-def _scored(pairs: Pairs) -> Iterator[Scored]:
-    """The annotated instances with what was predicted: a run may have read other documents, too."""
+def _scored(pairs: Sequence[tuple[Document, Mapping[str, object] | None]]) -> list[Scored]:
+    """The annotated instances with what was predicted: a run may have read other documents, too.
+
+    Raises DataError where there are documents, none of them an instance.
+    """
+    rows, texts = list[Scored](), list[tuple[str, str]]()
     for document, record in pairs:
         gold = _gold(document)
         if gold is None:
             continue
         read = None if record is None else predicted(record, f"document {document.id}")
-        yield Scored(
+        row = Scored(
             id=gold.id,
-            document=gold.document,
+            document="",
             gold=gold.conditions,
             predicted=read.output if read else None,
             text=gold.text,
             reference=read.reference if read else None,
             mended=gold.gold == "salvaged" or "mended" in document.attributes,
+            released=released_gold(document),
         )
+        rows.append(row)
+        texts.append((gold.pmid, gold.text))
+    if pairs and not rows:
+        _check_targets(document for document, _ in pairs)
+        hint = 'rows have "title", "abstract", "drug", "disease" and "conditions"'
+        raise DataError("no gold document is an annotated instance of conditions", hint=hint)
+    return [replace(row, document=name) for row, name in zip(rows, abstracts_of(texts), strict=True)]
 
 
 def _score(pairs: Pairs, options: ScoreOptions) -> dict[str, object]:
     held = list(pairs)
-    rows = list(_scored(held))
-    if held and not rows:
-        _check_targets(document for document, _ in held)
-        hint = 'rows have "title", "abstract", "drug", "disease" and "conditions"'
-        raise DataError("no gold document is an annotated instance of conditions", hint=hint)
+    rows = _scored(held)
     found = scores.score(rows, options, bind(Rule, options.settings))
     left_out = sum(is_row(document) for document, _ in held) - len(rows)
     mended = sum(row.mended for row in rows)
@@ -281,13 +291,13 @@ def _table(found: Mapping[str, object]) -> Sequence[Sequence[str]]:
 
 
 def _compare(a: Pairs, b: Pairs, options: ScoreOptions) -> Mapping[str, Mapping[str, object]]:
-    return comparison.compare(_scored(a), _scored(b), options, bind(Rule, options.settings))
+    return comparison.compare(_scored(list(a)), _scored(list(b)), options, bind(Rule, options.settings))
 
 
 def _compare_runs(
     a: Sequence[Pairs], b: Sequence[Pairs], options: ScoreOptions
 ) -> Mapping[str, Mapping[str, object]]:
-    sides = [[_scored(run) for run in side] for side in (a, b)]
+    sides = [[_scored(list(run)) for run in side] for side in (a, b)]
     return comparison.compare_runs(sides[0], sides[1], options, bind(Rule, options.settings))
 
 
