@@ -17,7 +17,7 @@ from transformers import LlamaForCausalLM
 
 from apothecary import api
 from apothecary.cli import adapters
-from apothecary.engines.tuned import read_asked
+from apothecary.engines.tuned import Asked, read_asked
 from apothecary.errors import UsageError, WeightsError
 from apothecary.runs.tuning import Development, figure_of
 from apothecary.training.adapter_files import (
@@ -242,10 +242,16 @@ def test_forms_that_contradict_each_other_are_refused(model: Path, tmp_path: Pat
         api.export_adapter(folder, tmp_path / "half", model=str(model), form=AdapterForm(half=True))
     with pytest.raises(UsageError, match="roles are dropped from one adapter alone"):
         api.export_adapter(folder, tmp_path / "x", form=AdapterForm(drop_roles=True, rank=2))
+    with pytest.raises(UsageError, match="only GGUF is written in float16"):
+        api.export_adapter(folder, tmp_path / "x", form=AdapterForm(drop_roles=True, half=True))
 
 
 def test_a_merged_model_keeps_how_its_adapter_wants_to_be_asked(model: Path, tmp_path: Path) -> None:
     folder = tiny_adapter(model, tmp_path / "adapter")
     (folder / "asked.json").write_text('{"settings": {"combinations": {"prompt": "brief"}}}')
     api.merge_adapter(folder, tmp_path / "whole", model=str(model))
+    for name in ("copy", "copy.gguf"):
+        api.export_adapter(folder, tmp_path / name, model=str(model))
+        assert read_asked(tmp_path / name).settings == {"combinations": {"prompt": "brief"}}
+    assert read_asked(tmp_path / "other.gguf") == Asked()
     assert read_asked(tmp_path / "whole").settings == {"combinations": {"prompt": "brief"}}

@@ -10,6 +10,7 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("peft", reason="the train extra is not installed")
 
 import torch
+from gguf import GGUFReader
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -17,6 +18,7 @@ from apothecary import api
 from apothecary.adapters.role_files import is_role_adapter, load_role_adapter
 from apothecary.align.roles import ROLES
 from apothecary.engines.open import EngineOptions, open_engine
+from apothecary.engines.tuned import read_asked
 from apothecary.errors import DataError, EngineError, UsageError, WeightsError
 from apothecary.training.adapter_files import read_adapter
 from apothecary.training.base_model import load_base
@@ -73,7 +75,7 @@ def test_the_tokens_of_the_pair_have_its_roles_and_the_answer_has_none(
 ) -> None:
     policy = policy_of(settings)
     assert settings.data
-    (first, _), _ = taught_conversations(settings.data, [folder / "rows.jsonl"], folder)
+    (first, _), *_ = taught_conversations(settings.data, [folder / "rows.jsonl"], folder)
     tokens, told = policy.template.encode(first), policy.template.roles(first, ROLES)
     assert len(told) == len(tokens.prompt)
     named = {
@@ -184,8 +186,22 @@ def test_an_adapter_with_roles_is_merged_with_them_or_exported_without_when_aske
         api.export_adapter(tuned.adapter, tmp_path / "plain")
     engine = api.export_adapter(tuned.adapter, tmp_path / "plain", form=api.AdapterForm(drop_roles=True))
     assert engine == f"hf:{folder}/model+{tmp_path}/plain"
-    assert (tmp_path / "plain/asked.json").read_text() == (tuned.adapter / "asked.json").read_text()
-    assert read_adapter(tmp_path / "plain").modules
+    asked = read_asked(tuned.adapter).settings["conditions"]
+    assert asked["roles"] == "lemma"
+    bare = {name: value for name, value in asked.items() if name != "roles"}
+    assert read_asked(tmp_path / "plain").settings == {"conditions": bare}
+    modules = read_adapter(tmp_path / "plain").modules
+    api.export_adapter(tuned.adapter, tmp_path / "own.gguf", form=api.AdapterForm(drop_roles=True))
+    assert read_asked(tmp_path / "own.gguf").settings == {"conditions": bare}
+    assert len(GGUFReader(tmp_path / "own.gguf").tensors) == 2 * len(modules)
+
+
+def test_roles_that_no_layer_would_read_are_refused(
+    folder: Path, settings: SftSettings, tmp_path: Path
+) -> None:
+    plain = replace(settings, lora=LoraSettings(4, 8.0, 0.0))
+    with pytest.raises(DataError, match="conversations tell roles, which a plain LoRA does not read"):
+        train_sft(plain, folder, tmp_path / "out", quiet)
 
 
 @pytest.mark.parametrize("form", ["adapter", "whole"])
@@ -206,7 +222,7 @@ def test_rows_of_unlike_length_keep_their_roles_in_a_batch(folder: Path, setting
         for name, parameter in policy.learnt.items():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(len(name))))
     assert settings.data
-    found, _ = taught_conversations(settings.data, [folder / "rows.jsonl"], folder)
+    found, *_ = taught_conversations(settings.data, [folder / "rows.jsonl"], folder)
     rows = [replace(policy.template.encode(each), roles=policy.template.roles(each, ROLES)) for each in found]
     policy.model.eval()
     with torch.no_grad():

@@ -66,7 +66,8 @@ def test_conditions_are_learnt_as_they_are_asked(tmp_path: Path) -> None:
     path.write_text(
         json.dumps(row | {"conditions": conditions}) + "\n" + json.dumps(row | {"id": "2"}) + "\n"
     )
-    found, _ = taught_conversations(DataSettings("conditions", {"prompt": "brief"}), [path], tmp_path)
+    found, *left = taught_conversations(DataSettings("conditions", {"prompt": "brief"}), [path], tmp_path)
+    assert left == [0, 1]
     assert [each.answer for each in found] == ['["Span: Ten men | Label: Gender"]']
     assert found[0].prompt[-1].content.endswith("List the conditions of this treatment.\nDrug: z\nDisease: f")
 
@@ -74,8 +75,8 @@ def test_conditions_are_learnt_as_they_are_asked(tmp_path: Path) -> None:
 def test_held_out_documents_teach_nothing_and_are_counted(rows: Path) -> None:
     (rows.parent / "held.tsv").write_text("set\tid\ndrugcomb_test\td1\n")
     data = DataSettings("combinations", {}, "held.tsv")
-    found, dropped = taught_conversations(data, [rows], rows.parent)
-    assert (len(found), dropped) == (1, 1)
+    found, *left = taught_conversations(data, [rows], rows.parent)
+    assert (len(found), left) == (1, [1, 0])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What stands beside an adapter: how it wants to be asked.
 
-``asked.json`` lies in the folder of ``adapter.gguf``, or in a PEFT folder itself:
+``asked.json`` lies in the folder of ``adapter.gguf``, or in a PEFT folder itself; ``NAME.asked.json`` beside
+``NAME.gguf`` is of this file alone:
 
     {"settings": {"combinations": {"prompt": "brief", "context": false}}, "steps": ["combinations.answer"]}
 
@@ -44,7 +45,8 @@ def read_asked(adapter: Path | None) -> Asked:
     """
     if adapter is None:
         return Asked()
-    path = (adapter if adapter.is_dir() else adapter.parent) / ASKED
+    own = adapter.with_name(f"{adapter.stem}.{ASKED}")
+    path = adapter / ASKED if adapter.is_dir() else own if own.is_file() else adapter.parent / ASKED
     try:
         return _ASKED.validate_python(json.loads(path.read_text(encoding="utf-8")), extra="forbid")
     except FileNotFoundError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from apothecary.engines.tuned import ASKED
+from apothecary.engines.tuned import ASKED, read_asked
 from apothecary.errors import UsageError
 from apothecary.training import adapter_files, role_adapters
 from apothecary.training.adapter_files import AdapterFile, read_adapter, write_adapter
@@ -15,6 +16,8 @@ from apothecary.training.adapter_sums import averaged, reduced, summed
 from apothecary.training.gguf_lora import engine_with, write_gguf_lora
 
 __all__ = ["export_adapter", "merge_adapter"]
+
+_HALF = "only GGUF is written in float16"
 
 
 def merge_adapter(adapter: Path, out: Path, model: str | None, *, biases: bool = True) -> str:
@@ -35,13 +38,24 @@ def merge_adapter(adapter: Path, out: Path, model: str | None, *, biases: bool =
     return f"hf:{out}"
 
 
-def _copy_asked(adapter: Path, out: Path) -> None:
-    if (adapter / ASKED).is_file():
-        shutil.copyfile(adapter / ASKED, out / ASKED)
+def _copy_asked(adapter: Path, out: Path, *, roles: bool = True) -> None:
+    """How an adapter wants to be asked, beside its other form; a plain LoRA has no use for roles."""
+    if not (adapter / ASKED).is_file():
+        return
+    told = asdict(read_asked(adapter))
+    if not roles:
+        for settings in told["settings"].values():
+            settings.pop("roles", None)
+    place = out.with_name(f"{out.stem}.{ASKED}") if out.suffix == ".gguf" else out / ASKED
+    text = json.dumps({name: each for name, each in told.items() if each is not None}, indent=1)
+    place.write_text(text + "\n", encoding="utf-8")
 
 
 def export_adapter(adapter: Path, out: Path, model: str | None, form: AdapterForm) -> str:
-    """Write an adapter as `form` says and name the ENGINE that runs it. Raises ApothecaryError."""
+    """Write an adapter as `form` says and name the ENGINE that runs it. Raises ApothecaryError.
+
+    How a single adapter wants to be asked is copied.
+    """
     if form.drop_roles:
         return _without_roles(adapter, out, model, form)
     found, name = _formed([read_adapter(each) for each in (adapter, *form.add)], form), str(adapter)
@@ -50,20 +64,31 @@ def export_adapter(adapter: Path, out: Path, model: str | None, form: AdapterFor
         out.parent.mkdir(parents=True, exist_ok=True)
         write_gguf_lora(found, base, out, half=form.half)
     elif form.half:
-        raise UsageError("only GGUF is written in float16", where=name, hint="--out FILE.gguf")
+        raise UsageError(_HALF, where=name, hint="--out FILE.gguf")
     elif out.exists():
         raise UsageError("is there already", where=str(out), hint="name a new folder, or FILE.gguf")
     else:
         write_adapter(replace(found, base=base), out)
+    if not form.add:
+        _copy_asked(adapter, out)
     return engine_with(base, out)
 
 
 def _without_roles(adapter: Path, out: Path, model: str | None, form: AdapterForm) -> str:
-    if form != AdapterForm(drop_roles=True):
+    if form != AdapterForm(drop_roles=True, half=form.half):
         raise UsageError("roles are dropped from one adapter alone", where=str(adapter))
-    role_adapters.drop_roles(adapter, out)
-    _copy_asked(adapter, out)
-    return engine_with(_base(read_adapter(out), adapter, model), out)
+    if out.suffix == ".gguf":
+        with TemporaryDirectory() as folder:
+            plain = Path(folder) / "plain"
+            role_adapters.drop_roles(adapter, plain)
+            engine = export_adapter(plain, out, model, replace(form, drop_roles=False))
+    elif form.half:
+        raise UsageError(_HALF, where=str(adapter), hint="--out FILE.gguf")
+    else:
+        role_adapters.drop_roles(adapter, out)
+        engine = engine_with(_base(read_adapter(out), adapter, model), out)
+    _copy_asked(adapter, out, roles=False)
+    return engine
 
 
 def _formed(adapters: list[AdapterFile], form: AdapterForm) -> AdapterFile:

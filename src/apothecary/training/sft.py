@@ -54,10 +54,10 @@ def train_sft(
     check_tracking(settings)
     files = [folder / name for name in settings.train]
     start = folder / settings.start if settings.start else None
-    conversations, dropped = (
+    conversations, dropped, silent = (
         taught_conversations(settings.data, files, folder)
         if settings.data
-        else (read_conversations(files, answered=True), 0)
+        else (read_conversations(files, answered=True), 0, 0)
     )
     if any("soft" in each.columns for each in conversations):
         hint = '[soft] with tables = "..."'
@@ -70,17 +70,21 @@ def train_sft(
         start,
         processes.device,
     )
-    if settings.lora.roles and not any(each.roles for each in conversations):
-        hint = '[data] with settings = { roles = "lemma" }'
-        raise DataError(
-            "no conversation tells roles to learn from", where=", ".join(settings.train), hint=hint
+    if bool(settings.lora.roles) != any(each.roles for each in conversations):
+        problem, hint = (
+            ("no conversation tells roles to learn from", '[data] with settings = { roles = "lemma" }')
+            if settings.lora.roles
+            else ("conversations tell roles, which a plain LoRA does not read", '[lora] with roles = "full"')
         )
+        raise DataError(problem, where=", ".join(settings.train), hint=hint)
     if settings.lora.roles:
         say(_counted(conversations))
     encoded = [_encoded(policy, each, settings) for each in conversations]
     rows = fitting(encoded, settings)
     left_out, tokens = len(encoded) - len(rows), sum(each.length for each in rows)
     say(f"{len(rows)} conversations, {tokens} tokens; {left_out} too long; {dropped} documents held out")
+    if silent:
+        say(f"{silent} documents hold no answer that can be learnt (apothecary stats tells more)")
     plan = plan_of(settings, policy, rows, processes)
     return run_through(plan, policy, checkpoints, processes, say, judge, (len(rows), left_out))
 

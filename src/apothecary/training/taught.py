@@ -17,8 +17,8 @@ __all__ = ["taught_conversations"]
 
 def taught_conversations(
     data: DataSettings, files: Sequence[Path], folder: Path
-) -> tuple[list[Conversation], int]:
-    """The conversations of all documents, and how many documents were dropped as held out.
+) -> tuple[list[Conversation], int, int]:
+    """The conversations of all documents, how many documents were held out, and how many teach nothing.
 
     `folder` is what the list of held-out ids is relative to. Raises DataError at the first document that
     cannot be read and for files that teach nothing, UsageError for a task that cannot be taught.
@@ -30,19 +30,21 @@ def taught_conversations(
         )
     listed = HeldOut.read(folder / data.held_out) if data.held_out else HeldOut.none()
     found: list[Conversation] = []
-    dropped = 0
+    dropped = silent = 0
     for path in files:
         for document in read_gold(path):
             if listed.holds(*identities(document)):
                 dropped += 1
                 continue
-            found += [
+            taught = [
                 Conversation(
                     f"document {document.id}", each.request.messages, each.answer, {}, each.request.roles
                 )
                 for each in teach(document)
             ]
+            found += taught
+            silent += not taught
     if not found:
         names = ", ".join(map(str, files))
         raise DataError(f"holds nothing to learn {data.task} from", where=names, hint="annotated documents")
-    return found, dropped
+    return found, dropped, silent
