@@ -311,5 +311,5 @@ def test_a_bad_line_of_a_table_costs_itself_only(tmp_path: Path, line: str, prob
 def test_records_and_tables_of_other_kinds_stay_what_they_are(tmp_path: Path) -> None:
     record = {"id": "1", "text": "A b.", "attributes": {"sentence": "x", "rels": "y"}}
     assert only(tmp_path, "a.jsonl", json.dumps(record)).id == "1"
-    assert only(tmp_path, "b.tsv", "a\tb\tc\td\n").text == "a\tb\tc\td\n"
+    assert only(tmp_path, "b.text", "a\tb\tc\td\n").text == "a\tb\tc\td\n"
     assert not combination_rows.looks_like_rows("{")

@@ -415,6 +415,11 @@ def test_a_row_with_a_pair_is_not_read_without_it(tmp_path: Path) -> None:
     assert "a.jsonl:2: has a drug and a disease, and the first row of the file has not" in str(error)
 
 
+def test_a_table_with_other_headings_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="headings are not known .text with a pair: title, abstract, drug"):
+        items(tmp_path, "a.csv", "id,title,abstract,drug_name,disease_name\n1,T,A,zinc,colds\n")
+
+
 def test_what_is_nested_too_deeply_is_one_error(tmp_path: Path) -> None:
     """Near the limit a value can be read, and not be written any more."""
     start = json.dumps(FIELDS).removesuffix("}")

@@ -1,6 +1,8 @@
 """Documents as tables."""
 
+import json
 import random
+from datetime import date
 from pathlib import Path
 
 import pyarrow
@@ -37,6 +39,29 @@ def test_a_table_of_another_origin_is_read_by_its_titles_and_abstracts(tmp_path:
     (document,) = read_inputs([path])
     assert isinstance(document, Document)
     assert (document.id, document.text) == ("7", "One. Two.")
+
+
+def test_a_table_with_pairs_is_read_as_rows_of_conditions(tmp_path: Path) -> None:
+    conditions: list[object] = [[{"span": "Men", "type": "Gender"}], [], None]
+    path = table(
+        tmp_path,
+        title=["Zinc.", "Tin.", "Tin."],
+        abstract=["Men.", "A.", "A."],
+        drug=["zinc", "tin", ""],
+        disease=["colds"] * 3,
+        pmid=[7.0, None, 8.0],
+        year=[date(2020, 1, 2), None, None],
+        weight=[0.5, float("nan"), None],
+        conditions=conditions,
+    )
+    one, other, error = read_inputs([path])
+    assert isinstance(one, Document)
+    assert isinstance(other, Document)
+    assert (one.id, one.attributes["pmid"]) == ("0", "7")
+    assert [(each.type, each.text) for each in one.conditions] == [("Gender", "Men")]
+    assert json.loads(one.attributes["extra"]) == {"weight": 0.5, "year": "2020-01-02"}
+    assert (other.attributes["annotated"], "extra" in other.attributes) == ("true", False)
+    assert "t.parquet: row 3: field drug is empty" in str(error)
 
 
 def test_a_bad_row_costs_one_document(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ _TEXTS = frozenset({"title", "abstract", "text"})
 _SIDES = ("drug", "disease")
 _KNOWN = _TEXTS | {"id", "pmid", *_SIDES, "target", "conditions"}
 _OF_OTHERS = frozenset({"passages", "sentence", "context"})
-_HEADINGS = "headings: title, abstract, drug, disease and target (or text and target), each once"
+_HEADINGS = "headings: title, abstract, drug, disease, and conditions or target, if known; or text and target"
 _LEAST = 3
 """Known headings of a table that lacks one: fewer may be the first words of a text."""
 

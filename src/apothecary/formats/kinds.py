@@ -98,6 +98,9 @@ def kind_of(file: Path, encoding: str) -> Kind:
         return "condition_rows"
     if looks_like_pairs(start):
         return "ddi_tsv"
+    if last in (".csv", ".tsv"):
+        hint = "text with a pair: title, abstract, drug, disease"
+        raise FormatError("a table whose headings are not known", where=printable(file), hint=hint)
     if _NOT_TEXT.search(start):
         raise FormatError(
             "in none of the formats that are read here",

@@ -1,21 +1,25 @@
 """Parquet: the package's own records as columns, for engines that read tables (DuckDB, Spark, Ray, pandas).
 
 The columns are the keys of `records`, nested as they are there. A table of another origin is read when
-it has the columns id and text, or id with title and abstract; its further columns are ignored. Needs the
-extra ``parquet``.
+it has the columns id and text, or id with title and abstract; its further columns are ignored. One with the
+columns of `condition_rows` is read as those rows. Needs the extra ``parquet``.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from apothecary.documents import Document
 from apothecary.errors import DataError, FormatError, UsageError
+from apothecary.formats.condition_files import Values, is_row
+from apothecary.formats.condition_rows import document_of, row_of
 from apothecary.formats.lines import open_bytes, printable
 from apothecary.formats.records import from_record, to_record
 
@@ -48,7 +52,9 @@ def read(path: Path) -> Iterator[Document | DataError]:
     try:
         # With its buffers the library would hold all of the file that has been read.
         file = arrow.parquet.ParquetFile(path, pre_buffer=False)
-        columns = [name for name in file.schema_arrow.names if name in _COLUMNS]
+        names = file.schema_arrow.names
+        read_row = _instance if is_row(names) else _record
+        columns = None if is_row(names) else [name for name in names if name in _COLUMNS]
         number = 0
         for batch in file.iter_batches(batch_size=ROWS, columns=columns):
             # One row after the other: of a column that repeats one long text, only one copy is made.
@@ -56,7 +62,7 @@ def read(path: Path) -> Iterator[Document | DataError]:
                 number += 1
                 (row,) = batch.slice(place, 1).to_pylist(maps_as_pydicts="lossy")
                 try:
-                    yield from_record(_said(row), where=f"{where}: row {number}")
+                    yield read_row(_said(row), f"{where}: row {number}", number)
                 except DataError as error:
                     yield error
     except (arrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
@@ -64,6 +70,21 @@ def read(path: Path) -> Iterator[Document | DataError]:
         raise FormatError(
             f"is not Parquet that can be read: {type(error).__name__}", where=where, hint="write it again"
         ) from error
+
+
+def _record(row: dict[str, object], where: str, number: int) -> Document:
+    return from_record(row, where=where)
+
+
+def _instance(row: dict[str, object], where: str, number: int) -> Document:
+    """The document of a row with a pair. Whole numbers with gaps are floats; what JSON has not, is text."""
+    found: dict[str, object] = json.loads(json.dumps(row, default=str))
+    for name, value in row.items():
+        if isinstance(value, float) and not isfinite(value):
+            del found[name]
+        elif isinstance(value, float) and value.is_integer():
+            found[name] = int(value)
+    return document_of(row_of(Values(found, where, number - 1)))
 
 
 def write(documents: Iterable[Document], path: Path) -> None:
