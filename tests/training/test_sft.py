@@ -267,17 +267,19 @@ def test_the_command_says_which_adapter_it_kept_and_how_to_use_it(
 
 
 @pytest.mark.parametrize(
-    ("task", "engine", "message"),
+    ("task", "engine", "file", "message"),
     [
-        ("nonsense", "hf", "nonsense"),
-        ("mentions", "hf", "no such development file"),
-        ("mentions", "llamacpp", "needs a model that is a GGUF"),
+        ("nonsense", "hf", "no", "nonsense"),
+        ("mentions", "hf", "no", "no such development file"),
+        ("mentions", "hf", "judged.jsonl", "the score has no f1 .perhaps .*strict.micro.f1"),
+        ("mentions", "llamacpp", "no", "needs a model that is a GGUF"),
     ],
 )
 def test_a_wrong_development_part_is_told_before_anything_is_trained(
-    task: str, engine: str, message: str, folder: Path, tmp_path: Path
+    task: str, engine: str, file: str, message: str, folder: Path, tmp_path: Path
 ) -> None:
-    dev = f'[dev]\ntask = "{task}"\nfile = "no"\nmetric = ["a"]\nengine = "{engine}"\n'
+    (folder / "judged.jsonl").write_text('{"id": "1", "text": "Aspirin."}\n')
+    dev = f'[dev]\ntask = "{task}"\nfile = "{file}"\nmetric = ["f1"]\nengine = "{engine}"\n'
     (tmp_path / "a.toml").write_text(f'model = "{folder}/model"\ntrain = ["sft.jsonl"]\n{dev}')
     with pytest.raises(UsageError, match=message):
         command(tmp_path / "a.toml", data=folder, out=tmp_path / "out", threads=1)

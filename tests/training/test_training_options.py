@@ -251,6 +251,10 @@ def test_four_bits_need_a_gpu(folder: Path, settings: SftSettings, tmp_path: Pat
         ("packing = 3", "packing: Input should be"),
         ('packing = true\nlora = {roles = "full"}', "packing: goes with neither"),
         ('lora = {roles = "full", redrawn = true}', 'lora.redrawn.*roles = "random"'),
+        (
+            'lora = {roles = "full"}\n[dev]\ntask = "conditions"\nfile = "d"\nmetric = ["a"]',
+            'llama.cpp cannot read roles.*engine = "hf"',
+        ),
         ('lora = {roles = "full", scale_vectors = true}', 'lora.scale_vectors.*roles = "vectors"'),
         ('lora = {roles = "vectors", shared_embedding = true}', "lora.shared_embedding"),
         ("lora = {freeze_none = true}", "lora.freeze_none"),

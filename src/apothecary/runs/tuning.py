@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from apothecary.errors import RunError, UsageError
+from apothecary.errors import RunError, UsageError, first_few
 from apothecary.formats.inputs import read_gold
 from apothecary.formats.predictions import pair_up, read_predictions
 from apothecary.runs.extracting import extract_inputs
@@ -48,10 +48,16 @@ class Development:
     settings: Mapping[str, object]
 
     def check(self) -> None:
-        """Raises UsageError for a task, a setting or a file that there is not."""
-        catalog.load(self.task).prepare(self.settings, {})
+        """Raises UsageError for a task, setting, file or figure that there is not, DataError for bad gold."""
+        task = catalog.load(self.task)
+        task.prepare(self.settings, {})
         if not self.file.exists():
             raise UsageError("there is no such development file", where=str(self.file))
+        # Before hours of training, and not after: what a score of nothing lacks, others lack, too.
+        unanswered = ((document, None) for document in read_gold(self.file))
+        score = task.score(unanswered, ScoreOptions(resamples=1))
+        for path in self.metric:
+            _found(score, path)
 
     def figure(self, engine: str, folder: Path) -> float:
         """Extract into a run folder and score. Raises ApothecaryError, RunError for a run that ends early."""
@@ -66,14 +72,30 @@ class Development:
         return sum(figure_of(score, path) for path in self.metric)
 
 
-def figure_of(score: Mapping[str, object], path: str) -> float:
-    """A number within a score, by dotted path. Raises UsageError with the names there are."""
+def _found(score: Mapping[str, object], path: str) -> object:
     found: object = score
     for part in path.split("."):
         if not isinstance(found, Mapping) or part not in found:
             known = ", ".join(found) if isinstance(found, Mapping) else "no further names"
-            raise UsageError(f"the score has no {path}", where="dev.metric", hint=f"at {part}: {known}")
+            meant = first_few(list(_paths(score, path)))
+            hint = f"perhaps {meant}" if meant else f"at {part}: {known}"
+            raise UsageError(f"the score has no {path}", where="dev.metric", hint=hint)
         found = found[part]
+    return found
+
+
+def _paths(score: Mapping[str, object], name: str, above: str = "") -> Iterator[str]:
+    """Where a score holds that name, the outer places first."""
+    if above and name in score:
+        yield f"{above}{name}"
+    for key, each in score.items():
+        if isinstance(each, Mapping):
+            yield from _paths(each, name, f"{above}{key}.")
+
+
+def figure_of(score: Mapping[str, object], path: str) -> float:
+    """A number within a score, by dotted path. Raises UsageError with the names there are."""
+    found = _found(score, path)
     if isinstance(found, Mapping):
         found = found.get("value")
     if isinstance(found, bool) or not isinstance(found, int | float):

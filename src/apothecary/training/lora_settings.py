@@ -269,6 +269,8 @@ def read_grpo_settings(path: Path) -> GrpoSettings:
 def check_together(settings: TuneSettings, where: str) -> None:
     """Raises UsageError for settings that are right alone and not together."""
     _check_roles(settings.lora, where)
+    if settings.lora.roles and settings.dev and settings.dev.engine == "llamacpp":
+        raise UsageError("dev.engine: llama.cpp cannot read roles", where=where, hint='engine = "hf"')
     if isinstance(settings, SftSettings) and settings.packing and (settings.lora.roles or settings.soft):
         raise UsageError("packing: goes with neither roles nor soft tokens", where=where, hint="leave it out")
     if settings.chat_template and (settings.model.endswith(".gguf") or settings.dev):

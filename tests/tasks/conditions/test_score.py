@@ -233,6 +233,9 @@ def test_a_record_of_conditions_is_read_as_one_of_text() -> None:
     assert found.reference == (("a", "b"), ("children", "age"), (" ", " "), (" ", " "), ("y", "age"))
     assert read_prediction({"conditions": []}, "here").output.status == "empty"
     assert read_prediction({"conditions": None}, "here").output.status == "malformed"
+    assert read_prediction({"conditions": f"['{MEN}']"}, "here") == read_prediction(
+        {"raw": f"['{MEN}']"}, "here"
+    )
 
 
 @pytest.mark.parametrize(

@@ -394,7 +394,7 @@ def test_an_entry_that_no_run_writes_is_an_error(entry: dict[str, object], probl
 
 def test_targets_that_cannot_be_read_are_named_where_there_is_no_other_gold() -> None:
     unread = document_of_row(ConditionRow("i7", "", "Text.", "a", "b", target="[oops"))
-    with pytest.raises(DataError, match="^document i7: field target is not a list"):
+    with pytest.raises(DataError, match="^document i7: its conditions or target are no list"):
         TASK.score([(PLAIN, None), (unread, None)], OPTIONS)
     assert TASK.score([(ROW, None), (unread, None)], OPTIONS)["left_out"] == 1
 

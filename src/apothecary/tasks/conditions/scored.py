@@ -103,8 +103,8 @@ class Tally:
 def read_prediction(record: Mapping[str, object], where: str) -> Prediction:
     """Read a record with ``"conditions": [...]``, or without them ``"raw": "what a model wrote"``.
 
-    Conditions are objects with span and type, or texts as in an answer; no list is a malformed answer. Raises
-    FormatError for a record with neither.
+    Conditions are objects with span and type, or texts as in an answer; a text for the list is read as what
+    a model wrote, and anything else is a malformed answer. Raises FormatError for a record with neither.
     """
     values, raw = record.get("conditions"), record.get("raw")
     if "conditions" not in record:
@@ -115,6 +115,8 @@ def read_prediction(record: Mapping[str, object], where: str) -> Prediction:
                 hint='write "conditions": [{"span", "type"}], [] for none, or "raw": what the model wrote',
             )
         return Prediction(read_output(raw), read_reference(raw))
+    if isinstance(values, str):
+        return Prediction(read_output(values), read_reference(values))
     if not isinstance(values, list):
         return Prediction(ParsedOutput((), "malformed"), ())
     return Prediction(read_items(values), tuple(map(_for_reference, values)))

@@ -276,7 +276,7 @@ def _check_targets(documents: Iterable[Document]) -> None:
     """Raises DataError for the first row whose target is what keeps it from being gold."""
     for document in documents:
         if is_row(document) and "target" in document.attributes:
-            problem = "field target is not a list of 'Span: ... | Label: ...', nor is that of any other row"
+            problem = "its conditions or target are no list that can be read, and those of no other row are"
             raise DataError(problem, where=f"document {document.id}", hint="mend them")
 
 
