@@ -15,6 +15,7 @@ __all__ = [
     "EXIT_CODES",
     "Config",
     "Encoding",
+    "EngineSeed",
     "Json",
     "MaxCalls",
     "MaxSeconds",
@@ -39,6 +40,9 @@ Set = Annotated[
     typer.Option("--set", help="One setting, over the file's; may be repeated.", metavar="KEY=VALUE"),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+EngineSeed = Annotated[
+    int, typer.Option("--seed", help="Seed of what engines draw; of what a task draws: --set seed=N.")
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads of the engine [default: the cores at hand].")
 ]
