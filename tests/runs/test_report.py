@@ -67,7 +67,7 @@ def test_hostile_strings_stay_in_the_data_and_come_back_unchanged(name: str, tex
     page = render(replace(report([hostile]), title=other))
     assert not set("<>&") & set(block_of(page))
     assert data_of(page)["documents"] == [hostile]
-    assert page.count("<script") == 4
+    assert page.count("<script") == 5
     assert "<img" not in page
 
 
@@ -97,7 +97,7 @@ def test_empty_and_sparse_records_render(records: list[dict[str, object]]) -> No
 def test_readers_without_javascript_get_counts_and_relations() -> None:
     page = render(report([record()]))
     plain = page[page.index("<noscript>") : page.index("</noscript>")]
-    assert "1 documents, 8 mentions, 6 concepts, 3 relations, 1 problems" in plain
+    assert "1 documents, 8 mentions, 6 concepts, 3 relations, 1 conditions, 1 problems" in plain
     assert "<td>Foovirin; Bazolol; \U0001d6fd-blockers</td>" in plain
     assert "<td>quuxin; rash</td>" in plain
 
@@ -172,7 +172,7 @@ def test_the_text_is_shown_as_given_and_nothing_of_it_runs(shown: Page) -> None:
     text = "[...document.querySelectorAll('#text .piece')].map(p => p.textContent).join('')"
     assert shown.evaluate(text) == TEXT
     assert count(shown, "img") == 0
-    assert count(shown, "script") == 4
+    assert count(shown, "script") == 5
     assert shown.evaluate("document.title") == f"toy {HOSTILE}"
 
 

@@ -64,14 +64,16 @@ def write_report(path: Path, report: ReportInput, *, max_documents: int = 200) -
 
 def render(report: ReportInput, *, max_documents: int = 200) -> str:
     """The page as text. Reads all predictions once and keeps the first `max_documents`."""
-    counts = {"documents": 0, "mentions": 0, "concepts": 0, "relations": 0}
+    counts = {"documents": 0, "mentions": 0, "concepts": 0, "relations": 0, "conditions": 0}
     shown: list[Mapping[str, object]] = []
     for record in report.predictions:
         counts["documents"] += 1
-        for kind in ("mentions", "concepts", "relations"):
+        for kind in ("mentions", "concepts", "relations", "conditions"):
             counts[kind] += _size(record.get(kind))
         if len(shown) < max_documents:
             shown.append(record)
+    if not counts["conditions"]:
+        del counts["conditions"]
     errors = iter(report.errors)
     first_errors = list(islice(errors, MAX_ERRORS))
     counts["problems"] = len(first_errors) + sum(1 for _ in errors)
@@ -86,7 +88,8 @@ def render(report: ReportInput, *, max_documents: int = 200) -> str:
         "errors": first_errors,
         "counts": counts,
     }
-    scripts = {"render": asset("render.js"), "head": asset("head.js"), "page": asset("report.js")}
+    names = {"render": "render.js", "head": "head.js", "conditions": "conditions.js", "page": "report.js"}
+    scripts = {slot: asset(name) for slot, name in names.items()}
     style = asset("report.css")
     slots = {
         "title": html.escape(report.title),

@@ -175,7 +175,8 @@ function showSide() {
 
 function relationCard(record, relation, index, gold) {
   const { origin, status } = relation;
-  const [kind, verdict, why] = gold ? verdictOf(record, relation, gold) : [];
+  // A pair that was given is no finding: what is compared then are its conditions.
+  const [kind, verdict, why] = gold && !goldConditions(record) ? verdictOf(record, relation, gold) : [];
   const facts = [
     isNumber(relation.confidence) && `confidence ${decimals(relation.confidence)}`, isNumber(origin.log_odds) && `log-odds ${decimals(origin.log_odds)}`,
     ...[status.polarity, status.setting].filter((value) => value && value !== "unknown").map(said),
@@ -189,8 +190,7 @@ function relationCard(record, relation, index, gold) {
     button({ class: "choose bar", "aria-pressed": "false" }, choose, element("strong", {}, relation.type || "no type"), verdict ? element("span", { class: `badge ${kind}`, title: why }, verdict) : null),
     element("dl", { class: "roles" }, ...roles),
     element("p", { class: "quiet" }, facts.join(" · ")),
-    ...record.conditions.filter((c) => c.relation === said(relation.id)).map((c) =>
-      button({ class: "quote", title: "Show it in the text" }, () => { chooseRelation(index); state.view.showEvidence([[c.start, c.end]], "center"); }, element("strong", {}, c.type), ` ${c.text}`)),
+    ...conditionRows(record, relation, (c) => { chooseRelation(index); state.view.showEvidence([[c.start, c.end]], "center"); }),
     ...relation.evidence.map((e) => button({ class: "quote", title: "Show it in the text" }, () => { chooseRelation(index); state.view.showEvidence([[e.start, e.end]], "center"); }, said(e.quote))));
   card.addEventListener("click", (event) => { if (!event.target.closest("button")) choose(); });
   return card;
