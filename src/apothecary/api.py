@@ -14,7 +14,7 @@ from apothecary.engines.cores import free_cores
 from apothecary.errors import DataError, UsageError
 from apothecary.formats.inputs import read_gold, read_inputs
 from apothecary.formats.outputs import write_documents
-from apothecary.formats.predictions import pair_up, read_predictions
+from apothecary.formats.predictions import pair_up, predictions_file, read_predictions
 from apothecary.runs.ablating import ablate_gold, foresee_gold
 from apothecary.runs.ablation import AblationOptions, AblationProgress, Foreseen
 from apothecary.runs.ablation_result import AblationResult
@@ -148,8 +148,12 @@ def score(
     options: ScoreOptions | None = None,
     encoding: str = "utf-8",
 ) -> dict[str, object]:
-    """Compare predictions with gold documents or visits, by the task's own rules. Raises ApothecaryError."""
-    return score_files(task, Path(gold), Path(predictions), options or ScoreOptions(), encoding)
+    """Compare predictions with gold documents or visits, by the task's own rules.
+
+    Predictions are a file, or the folder of a run. Raises ApothecaryError.
+    """
+    file = predictions_file(Path(predictions))
+    return score_files(task, Path(gold), file, options or ScoreOptions(), encoding)
 
 
 def compare(
@@ -167,8 +171,8 @@ def compare(
     other seeds (conditions): their average is tested, and ``a`` and ``b`` hold mean, sd and each run. Raises
     UsageError for a task whose predictions cannot be compared, else as `score`.
     """
-    two = _paths(predictions), _paths(against)
-    return compare_files(task, Path(gold), two, options or ScoreOptions(), encoding)
+    one, other = ([*map(predictions_file, _paths(side))] for side in (predictions, against))
+    return compare_files(task, Path(gold), (one, other), options or ScoreOptions(), encoding)
 
 
 def stats(inputs: Paths, *, encoding: str = "utf-8") -> dict[str, object]:
@@ -200,13 +204,14 @@ def fit(
     at most that share is wrong, as far as these documents tell. Raises UsageError for a task that decides
     nothing by a threshold, else as `score`.
     """
-    if risk is None and (fitted := fit_questions(task, Path(gold), Path(predictions), encoding)) is not None:
+    file = predictions_file(Path(predictions))
+    if risk is None and (fitted := fit_questions(task, Path(gold), file, encoding)) is not None:
         return fitted
     chosen = catalog.load(task)
     if chosen.fit is None:
         raise UsageError(f"{task} decides nothing by a threshold")
-    rows = read_predictions(Path(predictions), encoding=encoding)
-    return chosen.fit(pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(predictions)), risk)
+    rows = read_predictions(file, encoding=encoding)
+    return chosen.fit(pair_up(read_gold(Path(gold), encoding=encoding), rows, path=str(file)), risk)
 
 
 def ablate(

@@ -46,6 +46,21 @@ def test_texts_map_through_gold_mentions_and_ids_with_or_without_prefix(
     assert result["predicted_documents"] == 1
 
 
+def test_the_folder_of_a_run_stands_for_its_predictions(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "run").mkdir()
+    (work / "run" / "predictions.jsonl").write_text(GOOD)
+    line = ["score", "relations", "--gold=gold.pubtator", "--predictions=run", "--resamples=5"]
+    assert main([*line, "--against=run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["evaluators"]["concept"]["micro"]["f1"] == 1.0
+    assert found["evaluators"] == found["against"]["evaluators"]
+    (work / "empty").mkdir()
+    assert main(["score", "relations", "--gold=gold.pubtator", "--predictions=empty"]) == 2
+    assert "empty/predictions.jsonl: cannot be read: No such file or directory" in capsys.readouterr().err
+
+
 def test_mentions_are_scored_strictly(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spans = [(0, 5, "Chemical"), (9, 14, "Disease")]
     found = [{"start": start, "end": end, "type": kind} for start, end, kind in spans]
@@ -108,6 +123,23 @@ def test_the_rule_of_a_score_can_be_set(
     work: Path, capsys: pytest.CaptureFixture[str], settings: list[str], hard: float, soft: float
 ) -> None:
     assert score_conditions(work, capsys, *settings) == {"hard_pair": hard, "soft_pair": soft}
+
+
+def test_the_view_that_the_task_is_judged_by_comes_first(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score_conditions(work, capsys)
+    line = ["score", "conditions", "--gold=g.jsonl", "--predictions=p.jsonl"]
+    assert main([*line, "--json"]) == 0
+    assert next(iter(json.loads(capsys.readouterr().out)["strict"]["interval"])) == "soft_pair"
+    assert main(line) == 0
+    rows = [row for row in capsys.readouterr().out.splitlines() if "mean F1:" in row]
+    assert [row.split("mean F1: ")[1][:9] for row in rows] == [
+        "soft pair",
+        "hard pair",
+        "soft span",
+        "hard span",
+    ]
 
 
 def test_a_table_by_another_rule_says_so(work: Path, capsys: pytest.CaptureFixture[str]) -> None:

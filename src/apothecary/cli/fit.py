@@ -17,7 +17,7 @@ __all__ = ["fit"]
 def fit(
     task: Annotated[str, typer.Argument(help="relations or medication.")],
     gold: Annotated[Path, typer.Option(help="Annotated documents; never those of a test set.")],
-    predictions: Annotated[Path, typer.Option(help="The predictions.jsonl of a run over them.")],
+    predictions: Annotated[Path, typer.Option(help="A run over them, or its predictions.jsonl.")],
     risk: Annotated[
         float | None, typer.Option(help="Leave undecided what would be wrong more often than this.")
     ] = None,

@@ -23,8 +23,8 @@ def score(
     predictions: Annotated[
         list[Path],
         typer.Option(
-            help="A predictions.jsonl; or relations found elsewhere: a table, PubTator or BioC. Repeated "
-            "with --against: runs of one system with other seeds (conditions)."
+            help="A run, or a predictions.jsonl; or relations found elsewhere: a table, PubTator or BioC. "
+            "Repeated with --against: runs of one system with other seeds (conditions)."
         ),
     ],
     against: Annotated[

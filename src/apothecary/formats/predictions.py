@@ -13,7 +13,7 @@ from apothecary.formats.foreign import foreign_kind, read_foreign
 from apothecary.formats.jsonl import read_rows
 from apothecary.formats.lines import printable
 
-__all__ = ["Prediction", "pair_up", "read_predictions"]
+__all__ = ["Prediction", "pair_up", "predictions_file", "read_predictions"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,11 @@ class Prediction:
 
     line: int
     record: dict[str, object]
+
+
+def predictions_file(path: Path) -> Path:
+    """The file itself; of a run's folder, the one that holds what it predicted."""
+    return path / "predictions.jsonl" if path.is_dir() else path
 
 
 def read_predictions(path: Path, *, encoding: str = "utf-8") -> dict[str, Prediction]:

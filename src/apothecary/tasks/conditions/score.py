@@ -194,7 +194,7 @@ def _mean_rows(name: str, figures: Mapping[str, object]) -> list[list[str]]:
             _bounds(_mapping(bounds.get(view))),
             "",
         ]
-        for view in VIEWS
+        for view in reversed(VIEWS)
     ]
 
 

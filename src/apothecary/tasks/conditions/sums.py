@@ -73,9 +73,10 @@ def _over(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.
 
 def _figures() -> dict[str, dict[str, Figure]]:
     means = 1 + len(VIEWS)
+    views = [*enumerate(VIEWS)][::-1]  # the view that the task is judged by comes first
     found: dict[str, dict[str, Figure]] = {
-        "all": {view: _mean(0, 1 + n) for n, view in enumerate(VIEWS)},
-        "nonempty": {view: _mean(means, means + 1 + n) for n, view in enumerate(VIEWS)},
+        "all": {view: _mean(0, 1 + n) for n, view in views},
+        "nonempty": {view: _mean(means, means + 1 + n) for n, view in views},
     }
     for n, name in enumerate((*MICRO, "empty")):
         start = 2 * means + 3 * n
