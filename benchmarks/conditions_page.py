@@ -3,7 +3,8 @@
     python -m benchmarks.conditions_page
 
 From what `benchmarks.lookup`, `benchmarks.conditions` and `benchmarks.rclora --keep` left under runs/. A part
-that was not measured is said to be missing.
+that was not measured is said to be missing. What `benchmarks.conditions --epochs N` found with
+`--out runs/benchmark-conditions-longer` is a part of its own.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ __all__ = ["write_page"]
 
 TEMPLATE = Path(__file__).with_name("conditions.template.md")
 PAGE = ROOT / "docs" / "results" / "conditions.md"
+LONGER = SAMPLE_WORK.with_name(f"{SAMPLE_WORK.name}-longer")
 MISSING = "Not measured."
 NOT_PASSED = "The base did not pass the gate: nothing is compared."
 VIEWS = ("soft_pair", "hard_pair", "soft_span", "hard_span")
@@ -49,11 +51,12 @@ def main() -> None:
 
 def write_page() -> Path:
     """Fill in the template, section by section."""
-    lookup, sample = read(LOOKUP_RESULTS), read(SAMPLE_WORK / SAMPLE_RESULTS)
+    lookup = read(LOOKUP_RESULTS)
+    sample, longer = (read(work / SAMPLE_RESULTS) for work in (SAMPLE_WORK, LONGER))
     costs = {path.stem: read(path) for path in sorted(KEPT.glob("*.json"))}
     kept: dict[str, list[Record]] = {
         "lookup": lookup_runs(lookup),
-        "conditions": [mapping(about) for about in items(sample.get("runs"))],
+        "conditions": [mapping(about) for each in (sample, longer) for about in items(each.get("runs"))],
         **{f"rclora, {name}": [mapping(each["about"])] for name, each in costs.items()},
     }
     runs = dict.fromkeys(told(name, whole(about)) for name, abouts in kept.items() for about in abouts)
@@ -64,6 +67,7 @@ def write_page() -> Path:
         adapters if lookup.get("passed", True) else NOT_PASSED,
         varied_slots(lookup) or MISSING,
         sample_slots(sample) if sample else MISSING,
+        sample_slots(longer) if longer else MISSING,
         {"cost": "\n\n".join(cost(each) for each in costs.values())} if costs else MISSING,
         {},
     ]
