@@ -112,11 +112,45 @@ def test_a_loaded_adapter_can_learn_on(folder: Path) -> None:
 
 
 def test_an_older_adapter_in_the_place_is_replaced_whole(folder: Path) -> None:
-    (folder / "old.txt").write_text("old")
+    (folder / "asked.json").write_text("{}")
     save_role_adapter(adapted(r=2), folder)
     assert read_role_config(folder).r == 2
-    assert not (folder / "old.txt").exists()
+    assert not (folder / "asked.json").exists()
     assert not list(folder.parent.glob(".*"))
+
+
+def test_nothing_but_an_adapter_is_replaced(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="would be replaced: notes.txt"):
+        save_role_adapter(adapted(), folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    with pytest.raises(UsageError, match="would be replaced"):
+        save_role_adapter(adapted(), folder / "notes.txt")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UsageError, match="would be replaced"):
+        save_role_adapter(adapted(), Path())
+
+
+def test_a_link_to_a_folder_stays_one(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    save_role_adapter(adapted(r=2), tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert read_role_config(folder).r == 2
+
+
+def test_a_model_learns_on_as_before_what_did_not_load(folder: Path) -> None:
+    model = tiny("qwen3")
+    (folder / WEIGHTS).write_bytes(b"nothing")
+    with pytest.raises(WeightsError):
+        load_role_adapter(model, folder)
+    save_role_adapter(adapted(), folder)
+    tensors(lambda found: found.popitem())(folder)
+    with pytest.raises(WeightsError, match="lacks"):
+        load_role_adapter(model, folder)
+    assert all(each.requires_grad for each in model.parameters())
 
 
 def changed(edit: Callable[[dict[str, object]], object]) -> Callable[[Path], None]:

@@ -9,7 +9,14 @@ from peft import PeftModel
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoModelForCausalLM, Phi3Config, Phi3ForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
+    PreTrainedModel,
+)
 
 from apothecary.adapters.role_config import RoleLoraConfig
 from apothecary.adapters.role_files import save_role_adapter
@@ -147,6 +154,32 @@ def test_one_of_two_adapters_is_not_merged() -> None:
         merge_roles(model)
 
 
+def tied() -> PreTrainedModel:
+    torch.manual_seed(0)
+    made: PreTrainedModel = LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=True))
+    return made.train(False)
+
+
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`:UserWarning")
+def test_a_head_that_is_also_the_embeddings_changes_alone(tmp_path: Path) -> None:
+    model = shaken(attach(tied(), RoleLoraConfig(r=4, target_modules=["q_proj", "lm_head"])))
+    tagged = logits(model, **INPUTS)
+    merged = merge_roles(model, fold_none=False)
+    assert torch.allclose(logits(merged.model, **INPUTS), tagged, atol=CLOSE)
+    write_merged(merged, tmp_path / "m")
+    assert torch.allclose(logits(load_merged(tmp_path / "m").model, **INPUTS), tagged, atol=CLOSE)
+    assert merge_roles(shaken(attach(tied(), RoleLoraConfig(r=4)))).model.config.tie_word_embeddings
+
+
+@pytest.mark.parametrize(
+    ("fold", "words"),
+    [(True, "without roles it is an ordinary model"), (False, "No other program reads it right")],
+)
+def test_a_merged_model_says_who_can_read_it(fold: bool, words: str, tmp_path: Path) -> None:
+    write_merged(merge_roles(adapted(), fold_none=fold), tmp_path / "m")
+    assert words in (tmp_path / "m" / "README.md").read_text()
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written") / "m"
@@ -162,6 +195,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"model.norm": (2, 16)}, {}, "no linear layer"),
         ({}, {"folded": "perhaps"}, "does not load"),
         ({}, {"num_roles": "x"}, "does not load"),
+        ({}, {"modules": "4"}, "0 tables, where 4 tables of 3 roles are said to be"),
+        ({}, {"num_roles": "1"}, "0 tables of 1 roles"),
     ],
 )
 def test_damaged_tables_are_refused(
@@ -169,7 +204,8 @@ def test_damaged_tables_are_refused(
 ) -> None:
     shutil.copytree(written, tmp_path / "m")
     found = {name: torch.zeros(shape) for name, shape in rows.items()}
-    save_file(found, tmp_path / "m" / TABLES, metadata={"num_roles": "3", "folded": "True"} | about)
+    told = {"num_roles": "3", "folded": "True", "modules": str(len(rows))} | about
+    save_file(found, tmp_path / "m" / TABLES, metadata=told)
     with pytest.raises(WeightsError, match=message):
         load_merged(tmp_path / "m")
 

@@ -118,9 +118,15 @@ def test_spans_of_messages_are_found_in_the_text_of_a_template() -> None:
     found = rendered_spans(chat, contents, spans, NUMBERS)
     assert [(text[start:end], role) for start, end, role in found] == [
         ("Aspirin", 1),
-        ("asthma", 2),
         ("About", 1),
+        ("asthma", 2),
     ]
+
+
+def test_a_token_that_two_spans_share_is_the_drug() -> None:
+    spans = [RoleSpan(0, 0, 7, "disease"), RoleSpan(0, 7, 12, "drug")]
+    found = rendered_spans("".join, ["streptomycin"], spans, NUMBERS)
+    assert token_roles([(0, 12)], found) == (1,)
 
 
 @given(st.lists(st.text("ab <|usernd>\n", max_size=12), min_size=1, max_size=4), st.booleans())

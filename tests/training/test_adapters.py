@@ -1,6 +1,7 @@
 """Adapters on disk: round trip, sums, merging, the commands, and what is refused."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from transformers import LlamaForCausalLM
 
 from apothecary import api
 from apothecary.cli import adapters
+from apothecary.engines.hf_adapters import merged
 from apothecary.engines.tuned import Asked, read_asked
 from apothecary.errors import UsageError, WeightsError
 from apothecary.runs.tuning import Development, figure_of
@@ -244,6 +246,48 @@ def test_forms_that_contradict_each_other_are_refused(model: Path, tmp_path: Pat
         api.export_adapter(folder, tmp_path / "x", form=AdapterForm(drop_roles=True, rank=2))
     with pytest.raises(UsageError, match="only GGUF is written in float16"):
         api.export_adapter(folder, tmp_path / "x", form=AdapterForm(drop_roles=True, half=True))
+
+
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`:UserWarning")
+@pytest.mark.parametrize("merge", ["engine", "folder"])
+def test_a_head_that_is_also_the_embeddings_changes_alone(merge: str, model: Path, tmp_path: Path) -> None:
+    tied = tmp_path / "tied"
+    shutil.copytree(model, tied)
+    config = LlamaForCausalLM.from_pretrained(model).config
+    config.tie_word_embeddings = True
+    torch.manual_seed(0)
+    base = LlamaForCausalLM(config)
+    base.save_pretrained(tied)
+    write_adapter(head_adapter(base), tmp_path / "a")
+    adapted = PeftModel.from_pretrained(base, str(tmp_path / "a")).eval()
+    with torch.no_grad():
+        wanted = adapted(input_ids=IDS).logits
+    if merge == "engine":
+        found = merged(LlamaForCausalLM.from_pretrained(tied), tmp_path / "a")
+    else:
+        merge_adapter(str(tied), tmp_path / "a", tmp_path / "whole")
+        found = LlamaForCausalLM.from_pretrained(tmp_path / "whole", dtype=torch.float32)
+    with torch.no_grad():
+        said = found.train(False)(input_ids=IDS).logits
+    # A folder is written in bfloat16.
+    assert torch.allclose(said, wanted, atol=1e-4 if merge == "engine" else 0.3)
+    assert (wanted - LlamaForCausalLM.from_pretrained(tied)(input_ids=IDS).logits).abs().max() > 1
+
+
+def head_adapter(base: LlamaForCausalLM) -> AdapterFile:
+    torch.manual_seed(3)
+    outputs, inputs = base.lm_head.weight.shape
+    return AdapterFile("", 1.0, {"lm_head": (torch.randn(2, inputs), torch.randn(outputs, 2))})
+
+
+def test_other_forms_keep_the_chat_template_of_an_adapter(model: Path, tmp_path: Path) -> None:
+    folder = tiny_adapter(model, tmp_path / "adapter")
+    (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    api.merge_adapter(folder, tmp_path / "whole", model=str(model))
+    api.export_adapter(folder, tmp_path / "copy", model=str(model))
+    for name in ("whole", "copy"):
+        written = (tmp_path / name / "chat_template.jinja").read_text()
+        assert written == (folder / "chat_template.jinja").read_text()
 
 
 def test_a_merged_model_keeps_how_its_adapter_wants_to_be_asked(model: Path, tmp_path: Path) -> None:

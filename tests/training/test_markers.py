@@ -18,7 +18,7 @@ from apothecary.errors import DataError, ModelMissing, UsageError, WeightsError 
 from apothecary.formats.condition_rows import ConditionRow, document_of  # noqa: E402
 from apothecary.networks.encoding import TextEncoder  # noqa: E402
 from apothecary.tasks.conditions.scored import read_prediction  # noqa: E402
-from apothecary.training.marker_texts import read_text, told, with_types  # noqa: E402
+from apothecary.training.marker_texts import places, read_text, told, with_types  # noqa: E402
 from apothecary.training.markers import MarkerSettings, predict_markers, train_markers  # noqa: E402
 from tests.tiny_encoder import tiny_encoder  # noqa: E402
 
@@ -160,6 +160,17 @@ def test_other_places_of_the_same_words_are_neither_learnt_nor_unlearnt(encoder:
     assert text.types[:, 2].tolist() == [0, 0, 1, 0, 0, 0]
     assert text.learnt[:, 2].tolist() == [True, True, True, True, True, False]
     assert text.learnt[:, :2].all()
+
+
+@pytest.mark.parametrize(
+    ("gold", "word"), [("80", "80mg"), ("mg", "80mg"), ("women", "agedwomen"), ("0mg for asth", "80mg for asthma")]
+)
+def test_gold_that_cuts_a_word_takes_it_whole(encoder: Path, gold: str, word: str) -> None:
+    row = ConditionRow("a", "", "Aspirin 80mg for asthma of agedwomen.", "x", "y", "", ((gold, "Age"),))
+    text = read_text(TextEncoder(encoder / "tokenizer.json"), document_of(row), 3, 64)
+    ((place, type_),) = places(text)
+    start, end = text.offsets()[place]
+    assert (text.document.text[start:end], type_) == (word, "Age")
 
 
 def test_of_overlapping_spans_of_one_type_the_more_probable_is_told(encoder: Path) -> None:

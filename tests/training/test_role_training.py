@@ -196,6 +196,19 @@ def test_an_adapter_with_roles_is_merged_with_them_or_exported_without_when_aske
     assert len(GGUFReader(tmp_path / "own.gguf").tensors) == 2 * len(modules)
 
 
+def test_an_export_that_fails_leaves_nothing_and_says_what_is_missing(
+    folder: Path, settings: SftSettings, tmp_path: Path
+) -> None:
+    tuned = train_sft(replace(settings, steps=1), folder, tmp_path / "out", quiet)
+    path, form = tuned.adapter / "adapter_config.json", api.AdapterForm(drop_roles=True)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": None}))
+    with pytest.raises(UsageError, match="does not say for which model it is"):
+        api.export_adapter(tuned.adapter, tmp_path / "plain", form=form)
+    assert not (tmp_path / "plain").exists()
+    api.export_adapter(tuned.adapter, tmp_path / "plain", model=f"{folder}/model", form=form)
+    assert read_adapter(tmp_path / "plain").base == f"{folder}/model"
+
+
 def test_roles_that_no_layer_would_read_are_refused(
     folder: Path, settings: SftSettings, tmp_path: Path
 ) -> None:

@@ -139,7 +139,8 @@ def write_answers(
     model.train(False)
     try:
         with torch.inference_mode(), _settled(cast(PreTrainedModel, tuner.model), config):
-            written = cast(Tensor, model.generate(**inputs))  # type: ignore[no-untyped-call]
+            # Not by PEFT's model: it would put settings of its own in the place of these.
+            written = cast(Tensor, tuner.generate(**inputs))
     finally:
         model.train(learning)
     return [_answer(row, ends) for row in written[:, batch.input_ids.shape[1] :].tolist()]

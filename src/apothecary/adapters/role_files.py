@@ -49,6 +49,8 @@ It needs to know which token plays which role. A program that reads a plain LoRA
 its role part would be lost without a word. `apothecary.adapters.role_merge` makes a whole model of it, or,
 where the loss is wanted, a plain LoRA.
 """
+BESIDE = {CONFIG, WEIGHTS, README, "asked.json", "chat_template.jinja"}
+"""What lies in the folder of an adapter."""
 EMBEDDING = ".lora_role_embedding."
 WRONG = (
     ArithmeticError,
@@ -74,19 +76,29 @@ def is_role_adapter(folder: Path) -> bool:
 def save_role_adapter(model: PeftModel, folder: Path, *, adapter: str = "default") -> None:
     """Write an adapter, whole or not at all; an older one in the folder's place is replaced.
 
-    Raises UsageError for a model without roles.
+    Raises UsageError for a model without roles, and where something else lies in the folder.
     """
     config = tuner_of(model).peft_config.get(adapter)
     if not isinstance(config, RoleLoraConfig):
         raise UsageError(f"there is no adapter {adapter!r}")
     config = copy(config)
     config.inference_mode = True
-    with written_whole(folder) as temporary:
+    with written_whole(_free(folder)) as temporary:
         config.save_pretrained(str(temporary))
         # A shared embedding is written once for each module that reads it.
         tensors = {name: each.detach().cpu().clone() for name, each in _state(model, adapter).items()}
         save_file(tensors, temporary / WEIGHTS, metadata={"format": "pt", "note": NOTE})
         (temporary / README).write_text(CARD, encoding="utf-8")
+
+
+def _free(folder: Path) -> Path:
+    """The folder, if nothing but an adapter would be replaced there. Raises UsageError."""
+    folder = Path(folder).resolve()
+    held = {each.name for each in folder.iterdir()} if folder.is_dir() else set()
+    if folder.is_file() or held - BESIDE or folder == Path.cwd():
+        other = first_few(sorted(held - BESIDE)) or "no folder of its own"
+        raise UsageError(f"would be replaced: {other}", where=str(folder), hint="name a new folder")
+    return folder
 
 
 def load_role_adapter(
@@ -96,7 +108,8 @@ def load_role_adapter(
 
     Raises WeightsError for a folder that holds none, one that is damaged, or one of another model.
     """
-    config = read_role_config(folder)
+    folder = Path(folder)
+    config, learning = read_role_config(folder), [each for each in model.parameters() if each.requires_grad]
     config.inference_mode = not trainable
     tensors = read_tensors(folder / WEIGHTS)
     _check_sizes(config, tensors, folder)
@@ -108,6 +121,8 @@ def load_role_adapter(
             set_peft_model_state_dict(adapted, dict(tensors), adapter_name=adapter)
         except Exception:
             tuner_of(adapted).unload()
+            for each in learning:
+                each.requires_grad_(True)
             raise
     return adapted.train(trainable)
 
@@ -165,6 +180,7 @@ def reading(where: Path, what: str) -> Iterator[None]:
 @contextmanager
 def written_whole(folder: Path) -> Iterator[Path]:
     """A folder to write into, which takes the place of `folder` once all is written."""
+    folder = folder.resolve()  # a link to a folder stays one
     temporary = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

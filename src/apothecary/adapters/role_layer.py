@@ -140,4 +140,4 @@ def _relative(layer: LoraLayer, adapter: str) -> float:
     """How far the scale of an adapter was turned up or down after it was made: 1 unless somebody did."""
     rank, alpha = layer.r[adapter], layer.lora_alpha[adapter]
     made = alpha / math.sqrt(rank) if layer.use_rslora[adapter] else alpha / rank
-    return float(layer.scaling[adapter] / made)
+    return float(layer.scaling[adapter] / made) if made else 1.0

@@ -35,6 +35,7 @@ from apothecary.adapters.role_layer import RoleLinear
 from apothecary.adapters.role_model import RoleLoraModel, tuner_of
 from apothecary.adapters.role_state import RoleState
 from apothecary.errors import UsageError, WeightsError
+from apothecary.networks.untying import untie
 
 __all__ = ["TABLES", "Merged", "RoleTables", "export_plain", "load_merged", "merge_roles", "write_merged"]
 
@@ -43,10 +44,14 @@ TABLES = "role_tables.safetensors"
 BIAS_OPTIONS: tuple[tuple[str, ...], ...] = ((), ("attention_bias",), ("attention_bias", "mlp_bias"))
 MERGED_NOTE = """# A model with a role-conditioned adapter merged into it
 
-On text without roles it is an ordinary model. Tokens with roles also need the tables beside it
+{without} Tokens with roles also need the tables beside it
 (`role_tables.safetensors`): open it with `apothecary.adapters.role_merge.load_merged`. Whatever keeps what it
 has read of a prompt must keep it by the roles, too: the same text with other roles is read differently.
 """
+WITHOUT_ROLES = {
+    True: "On text without roles it is an ordinary model.",
+    False: "No other program reads it right, not even text without roles: what those add is in tables, too.",
+}
 PLAIN_NOTE = """# A plain LoRA made of a role-conditioned adapter
 
 Its role part was left out on purpose, the rows of role 0 included, in {count} modules. On no text does it do
@@ -75,7 +80,10 @@ class RoleTables:
 
 @dataclass(frozen=True)
 class Merged:
-    """A model that reads roles by its tables: ``role_ids`` and `roles` work as on an adapted one."""
+    """A model that reads roles by its tables.
+
+    A call takes ``role_ids``; around its `generate`, which is that of Transformers, goes `roles`.
+    """
 
     model: PreTrainedModel
     tables: RoleTables
@@ -96,6 +104,7 @@ def merge_roles(model: PeftModel, *, fold_none: bool = True) -> Merged:
         raise UsageError(f"there are {len(names)} adapters", hint="merge a model with one")
     layers = _mergeable(tuner)
     inner = cast(PreTrainedModel, tuner.model)
+    untie(inner, [layer.get_base_layer() for layer in layers.values()])
     conditioned = [name for name, layer in layers.items() if layer.part(names[0])]
     biased = _take_biases(inner, conditioned) if fold_none else set()
     rows = {name: _add(layer, names[0], fold_none) for name, layer in layers.items()}
@@ -202,6 +211,7 @@ class _Adding:
 
 def write_merged(merged: Merged, folder: Path) -> None:
     """Write model and tables, whole or not at all. Raises UsageError when the folder holds something."""
+    folder = Path(folder).resolve()
     _refuse_full(folder)
     with written_whole(folder) as temporary:
         merged.model.save_pretrained(temporary)
@@ -209,10 +219,12 @@ def write_merged(merged: Merged, folder: Path) -> None:
             "format": "pt",
             "num_roles": str(merged.tables.num_roles),
             "folded": str(merged.tables.folded),
+            "modules": str(len(merged.tables.rows)),
         }
         rows = {name: each.detach().float().cpu().contiguous() for name, each in merged.tables.rows.items()}
         save_file(rows, temporary / TABLES, metadata=about)
-        (temporary / README).write_text(MERGED_NOTE, encoding="utf-8")
+        note = MERGED_NOTE.format(without=WITHOUT_ROLES[merged.tables.folded])
+        (temporary / README).write_text(note, encoding="utf-8")
 
 
 def load_merged(folder: Path, *, dtype: torch.dtype = torch.float32) -> Merged:
@@ -222,6 +234,9 @@ def load_merged(folder: Path, *, dtype: torch.dtype = torch.float32) -> Merged:
         with safe_open(folder / TABLES, framework="pt") as file:
             about = file.metadata() or {}
         num_roles, folded = int(about["num_roles"]), {"True": True, "False": False}[about["folded"]]
+        if num_roles < 2 or len(rows) != int(about["modules"]):
+            said = f"{about['modules']} tables of {num_roles} roles"
+            raise WeightsError(f"{len(rows)} tables, where {said} are said to be", where=str(folder / TABLES))
         loaded = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
@@ -249,8 +264,10 @@ def _outputs(model: PreTrainedModel, name: str) -> int:
     return module.out_features
 
 
-def export_plain(folder: Path, out: Path, *, drop_roles: bool = False) -> None:
+def export_plain(folder: Path, out: Path, *, base: str | None = None, drop_roles: bool = False) -> None:
     """Write a saved adapter as a plain LoRA, without its role part, with a note that says so.
+
+    `base` is the model that it is for, where its configuration does not say or says it otherwise.
 
     Servers that know LoRA can load that, and it is not what was learnt: `drop_roles` must be given.
     Raises UsageError without it or when `out` holds something, WeightsError.
@@ -274,7 +291,7 @@ def export_plain(folder: Path, out: Path, *, drop_roles: bool = False) -> None:
         alpha_pattern=config.alpha_pattern,
         use_rslora=config.use_rslora,
         task_type=config.task_type,
-        base_model_name_or_path=config.base_model_name_or_path,
+        base_model_name_or_path=base or config.base_model_name_or_path,
         inference_mode=True,
     )
     modules = {name.partition(".lora_role_")[0] for name in tensors if ".lora_role_" in name}

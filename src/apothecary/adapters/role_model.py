@@ -14,13 +14,13 @@ from typing import Any, cast
 from peft import PeftConfig, PeftModel, PeftType, get_peft_model
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, PEFT_TYPE_TO_PREFIX_MAPPING, PEFT_TYPE_TO_TUNER_MAPPING
 from peft.tuners.lora import LoraModel
-from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.tuners.tuners_utils import BaseTunerLayer, delete_adapter
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from apothecary.adapters.role_config import RoleLoraConfig, RoleType, ends_with
 from apothecary.adapters.role_layer import MERGE_HINT, NO_MERGE, RoleLinear
-from apothecary.adapters.role_state import RoleState
+from apothecary.adapters.role_state import ATTRIBUTE, RoleState
 from apothecary.errors import UsageError
 
 __all__ = ["RoleLoraModel", "attach", "role_layers", "tuner_of"]
@@ -36,19 +36,32 @@ class RoleLoraModel(LoraModel):
     role_state: RoleState
 
     def _pre_injection_hook(self, model: nn.Module, config: PeftConfig, adapter_name: str) -> None:
-        self.role_state = RoleState(model, cast(RoleLoraConfig, config).num_roles)
+        # Transformers' own `load_adapter` makes a tuner for each adapter: they share the roles of the model.
+        found = vars(model).get(ATTRIBUTE)
+        if isinstance(found, RoleState) and not role_layers(model):
+            raise UsageError("the model reads roles by its tables", hint="take the one it was merged from")
+        if not isinstance(found, RoleState):
+            found = RoleState(model, cast(RoleLoraConfig, config).num_roles)
+        self.role_state = found
 
     def inject_adapter(self, model: nn.Module, adapter_name: str, *args: Any, **kwargs: Any) -> None:
-        """Put an adapter into the model. Raises UsageError when its role modules are not there."""
+        """Put an adapter into the model. Raises UsageError when its role modules are not there.
+
+        The model is then as it was.
+        """
         config = cast(RoleLoraConfig, self.peft_config[adapter_name])
+        first, learning = not role_layers(model), [each for each in model.parameters() if each.requires_grad]
         try:
             self._check_modules(model, config)
             super().inject_adapter(model, adapter_name, *args, **kwargs)
             self._connect(model, config, adapter_name)
         except Exception:
-            if len(self.peft_config) == 1:
-                # The first adapter: the model stays as it was given.
+            if first:
                 self.unload()
+            else:
+                delete_adapter(model, adapter_name, self.prefix)
+            for each in learning:
+                each.requires_grad_(True)
             raise
 
     def _check_modules(self, model: nn.Module, config: RoleLoraConfig) -> None:
@@ -101,12 +114,16 @@ class RoleLoraModel(LoraModel):
         generate = cast("Callable[..., object]", cast(PreTrainedModel, self.model).generate)
         if role_ids is None:
             return generate(*args, **kwargs)
+        own = kwargs.get("generation_config") or getattr(self.model, "generation_config", None)
+        if kwargs.get("guidance_scale", getattr(own, "guidance_scale", None)) not in (None, 1):
+            hint = "leave out guidance_scale"
+            raise UsageError("guidance reads a second text, whose roles nobody knows", hint=hint)
         given = [kwargs.get("inputs"), kwargs.get("input_ids"), kwargs.get("inputs_embeds"), *args[:1]]
         prompt = next((each for each in given if isinstance(each, Tensor)), None)
-        if prompt is None or prompt.shape[:2] != role_ids.shape:
-            shape = None if prompt is None else tuple(prompt.shape[:2])
-            raise UsageError(f"role_ids are {tuple(role_ids.shape)}, the prompts {shape}")
         with self.role_state.given(role_ids):
+            if prompt is None or prompt.shape[:2] != role_ids.shape:
+                shape = None if prompt is None else tuple(prompt.shape[:2])
+                raise UsageError(f"role_ids are {tuple(role_ids.shape)}, the prompts {shape}")
             return generate(*args, **kwargs)
 
     def _enable_peft_forward_hooks(self, *args: Any, **kwargs: Any) -> Any:

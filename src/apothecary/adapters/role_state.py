@@ -4,12 +4,14 @@ Roles are given for whole sequences; a forward pass may read a part of them (a c
 again, a prompt may be read in chunks) or go beyond (generated tokens have no role). A hook before each pass
 of the whole model cuts out what the pass reads, a hook after it takes it away again. Under gradient
 checkpointing the layers run once more during the backward pass, when other passes may have come between:
-each layer's second run gets the roles of its first.
+each layer's second run gets the roles of its first. All this belongs to one thread at a time: a second one
+is refused, since the roles of one pass would reach the other.
 """
 
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -17,12 +19,14 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.hooks import RemovableHandle
 
 from apothecary.errors import UsageError
 
-__all__ = ["RoleState", "roles", "state_of"]
+__all__ = ["ATTRIBUTE", "RoleState", "roles", "state_of"]
 
 ATTRIBUTE = "role_state"
+CHECKPOINTING = "_gradient_checkpointing_func"
 Checkpoint = Callable[..., object]
 
 
@@ -37,10 +41,12 @@ class RoleState:
         self.current: Tensor | None = None
         self._inside = False
         self._given: Tensor | None = None
+        self._owners: dict[str, int] = {}
         self._parameters = tuple(inspect.signature(model.forward).parameters)
         self._hooks = (
             model.register_forward_pre_hook(self._before, with_kwargs=True),
             model.register_forward_hook(self._after, always_call=True),
+            *_refusing_alone(model),
         )
         setattr(model, ATTRIBUTE, self)
 
@@ -48,16 +54,25 @@ class RoleState:
         """Let the model be as it was."""
         for hook in self._hooks:
             hook.remove()
-        delattr(model, ATTRIBUTE)
+        for layer in model.modules():
+            func = vars(layer).get(CHECKPOINTING)
+            if isinstance(func, _Remembering) and func.state is self:
+                vars(layer)[CHECKPOINTING] = func.func
+        if vars(model).get(ATTRIBUTE) is self:
+            delattr(model, ATTRIBUTE)
 
     @contextmanager
     def given(self, ids: Tensor) -> Iterator[None]:
         """Take these for the roles of every pass inside. Raises UsageError for what are none."""
-        kept, self._given = self._given, self._checked(ids)
+        checked = self._checked(ids)
+        owned = self._own("given")
+        kept, self._given = self._given, checked
         try:
             yield
         finally:
             self._given = kept
+            if not owned:
+                del self._owners["given"]
 
     def rows_of(self, table: Tensor, x: Tensor, *, learning: bool) -> Tensor:
         """The rows of a table (roles, outputs) that the tokens of a module's input take.
@@ -83,6 +98,7 @@ class RoleState:
         if vars(model).get("_is_replica"):
             hint = "use DistributedDataParallel"
             raise UsageError("roles do not go with DataParallel: its threads share one state", hint=hint)
+        self._own("pass")
         own = kwargs.pop("role_ids", None)
         named = {**dict(zip(self._parameters, args, strict=False)), **kwargs}
         tokens = named.get("input_ids")
@@ -105,8 +121,30 @@ class RoleState:
         return args, kwargs
 
     def _after(self, model: nn.Module, args: object, output: object) -> None:
+        if self._owned_elsewhere():
+            return  # this pass was refused
         # What runs later without a pass of the whole model must not find the roles of an earlier one.
         self.current, self._inside = None, False
+        self._owners.pop("pass", None)
+
+    def _own(self, what: str) -> bool:
+        """Let this thread have the passes, or the roles given to several; whether it had them already.
+
+        Raises UsageError where another one has either.
+        """
+        if torch.compiler.is_compiling():
+            return True  # a compiled pass does not know in which thread it runs
+        me, owned = threading.get_ident(), what in self._owners
+        taken = self._owners.setdefault(what, me) == me
+        if {*dict(self._owners).values()} != {me}:
+            if taken and not owned:
+                del self._owners[what]
+            hint = "one thread at a time; give the roles in the thread that runs the model"
+            raise UsageError("another thread is using the roles of this model", hint=hint)
+        return owned
+
+    def _owned_elsewhere(self) -> bool:
+        return not torch.compiler.is_compiling() and self._owners.get("pass") != threading.get_ident()
 
     def _checked(self, ids: object) -> Tensor:
         if (
@@ -126,9 +164,9 @@ class RoleState:
     def _remember(self, model: nn.Module) -> None:
         """See to it that checkpointed layers find their roles again, whatever is computed in between."""
         for layer in model.modules():
-            func = vars(layer).get("_gradient_checkpointing_func")
+            func = vars(layer).get(CHECKPOINTING)
             if func is not None and not isinstance(func, _Remembering):
-                vars(layer)["_gradient_checkpointing_func"] = _Remembering(self, func)
+                vars(layer)[CHECKPOINTING] = _Remembering(self, func)
 
     @contextmanager
     def _holding(self, current: Tensor | None, inside: bool) -> Iterator[None]:
@@ -155,11 +193,25 @@ class _Remembering:
     """A checkpointing function whose second run of a layer has the roles of the first."""
 
     def __init__(self, state: RoleState, func: Checkpoint) -> None:
-        self._state = state
-        self._func = func
+        self.state = state
+        self.func = func
 
     def __call__(self, run: Checkpoint, *args: object, **kwargs: object) -> object:
-        return self._func(self._state.remembered(run), *args, **kwargs)
+        return self.func(self.state.remembered(run), *args, **kwargs)
+
+
+def _refusing_alone(model: nn.Module) -> list[RemovableHandle]:
+    """Hooks for what lies between the model and its layers: called by itself, it would overlook roles."""
+    inner = getattr(model, "base_model", None)
+    if not isinstance(inner, nn.Module) or inner is model:
+        return []
+    return [inner.register_forward_pre_hook(_refuse_alone, with_kwargs=True)]
+
+
+def _refuse_alone(inner: nn.Module, args: object, kwargs: Mapping[str, object]) -> None:
+    if "role_ids" in kwargs:
+        hint = "output_hidden_states=True gives what is between"
+        raise UsageError("role_ids go to the whole model", where=type(inner).__name__, hint=hint)
 
 
 def _read_before(named: Mapping[str, object]) -> int | Tensor:

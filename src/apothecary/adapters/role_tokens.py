@@ -81,6 +81,7 @@ def rendered_spans(
     `render` makes the text from the contents of the messages; `numbers` gives the number of each role. The
     template may strip a message at its ends, nothing else. Raises DataError when it does, OffsetError for a
     span outside its message or in what was stripped, UsageError for a role without a number.
+    The lowest role number comes first, so that it has the tokens which two spans share (`token_roles`).
     """
     text = render(contents)
     begins = _begins(render, contents, text)
@@ -97,7 +98,7 @@ def rendered_spans(
         if text[place[0] : place[1]] != content[span.start : span.end]:
             raise OffsetError(f"the span {span.start}-{span.end} is stripped from message {span.message}")
         found.append(place)
-    return found
+    return sorted(found, key=lambda place: place[2])
 
 
 def _begins(render: Callable[[Sequence[str]], str], contents: Sequence[str], text: str) -> list[int]:

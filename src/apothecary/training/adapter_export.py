@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from apothecary.engines.hf_weights import CHAT_TEMPLATE
 from apothecary.engines.tuned import ASKED, read_asked
 from apothecary.errors import UsageError
 from apothecary.training import adapter_files, role_adapters
@@ -23,8 +25,8 @@ _HALF = "only GGUF is written in float16"
 def merge_adapter(adapter: Path, out: Path, model: str | None, *, biases: bool = True) -> str:
     """Write the whole model with an adapter in its weights, and name its ENGINE; roles stay, as tables.
 
-    How the adapter wants to be asked (`engines.tuned`) is copied. `biases` False is for an adapter with roles
-    alone (`role_adapters.merge_role_adapter`). Raises ApothecaryError.
+    How the adapter wants to be asked (`engines.tuned`) and its chat template are copied. `biases` False is
+    for an adapter with roles alone (`role_adapters.merge_role_adapter`). Raises ApothecaryError.
     """
     if role_adapters.has_roles(adapter):
         role_adapters.merge_role_adapter(model, adapter, out, biases=biases)
@@ -34,12 +36,14 @@ def merge_adapter(adapter: Path, out: Path, model: str | None, *, biases: bool =
         )
     else:
         adapter_files.merge_adapter(_base(read_adapter(adapter), adapter, model), adapter, out)
-    _copy_asked(adapter, out)
+    _copy_beside(adapter, out)
     return f"hf:{out}"
 
 
-def _copy_asked(adapter: Path, out: Path, *, roles: bool = True) -> None:
-    """How an adapter wants to be asked, beside its other form; a plain LoRA has no use for roles."""
+def _copy_beside(adapter: Path, out: Path, *, roles: bool = True) -> None:
+    """What lies beside an adapter, beside its other form; a plain LoRA has no use for roles."""
+    if out.suffix != ".gguf" and (adapter / CHAT_TEMPLATE).is_file():
+        shutil.copyfile(adapter / CHAT_TEMPLATE, out / CHAT_TEMPLATE)
     if not (adapter / ASKED).is_file():
         return
     told = asdict(read_asked(adapter))
@@ -54,7 +58,7 @@ def _copy_asked(adapter: Path, out: Path, *, roles: bool = True) -> None:
 def export_adapter(adapter: Path, out: Path, model: str | None, form: AdapterForm) -> str:
     """Write an adapter as `form` says and name the ENGINE that runs it. Raises ApothecaryError.
 
-    How a single adapter wants to be asked is copied.
+    How a single adapter wants to be asked is copied, and its chat template (GGUF has no place for one).
     """
     if form.drop_roles:
         return _without_roles(adapter, out, model, form)
@@ -70,24 +74,26 @@ def export_adapter(adapter: Path, out: Path, model: str | None, form: AdapterFor
     else:
         write_adapter(replace(found, base=base), out)
     if not form.add:
-        _copy_asked(adapter, out)
+        _copy_beside(adapter, out)
     return engine_with(base, out)
 
 
 def _without_roles(adapter: Path, out: Path, model: str | None, form: AdapterForm) -> str:
     if form != AdapterForm(drop_roles=True, half=form.half):
         raise UsageError("roles are dropped from one adapter alone", where=str(adapter))
+    if form.half and out.suffix != ".gguf":
+        raise UsageError(_HALF, where=str(adapter), hint="--out FILE.gguf")
+    # Nothing is written before it is known for which model.
+    base = _named(role_adapters.base_of(adapter), adapter, model)
     if out.suffix == ".gguf":
         with TemporaryDirectory() as folder:
             plain = Path(folder) / "plain"
-            role_adapters.drop_roles(adapter, plain)
-            engine = export_adapter(plain, out, model, replace(form, drop_roles=False))
-    elif form.half:
-        raise UsageError(_HALF, where=str(adapter), hint="--out FILE.gguf")
+            role_adapters.drop_roles(adapter, plain, base)
+            engine = export_adapter(plain, out, base, replace(form, drop_roles=False))
     else:
-        role_adapters.drop_roles(adapter, out)
-        engine = engine_with(_base(read_adapter(out), adapter, model), out)
-    _copy_asked(adapter, out, roles=False)
+        role_adapters.drop_roles(adapter, out, base)
+        engine = engine_with(base, out)
+    _copy_beside(adapter, out, roles=False)
     return engine
 
 
@@ -101,7 +107,11 @@ def _formed(adapters: list[AdapterFile], form: AdapterForm) -> AdapterFile:
 
 
 def _base(found: AdapterFile, adapter: Path, given: str | None) -> str:
-    name = given or found.base
+    return _named(found.base, adapter, given)
+
+
+def _named(base: str, adapter: Path, given: str | None) -> str:
+    name = given or base
     if not name:
         raise UsageError("does not say for which model it is", where=str(adapter), hint="--model NAME")
     return name

@@ -11,6 +11,7 @@ from typing import cast
 
 import torch
 from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -18,6 +19,7 @@ from transformers import PreTrainedModel
 from apothecary.adapters.role_files import is_role_adapter
 from apothecary.engines.soft import has_soft
 from apothecary.errors import UsageError, WeightsError
+from apothecary.networks.untying import untie
 from apothecary.training.base_model import load_base, quiet, translated
 
 __all__ = ["AdapterFile", "merge_adapter", "read_adapter", "write_adapter"]
@@ -126,6 +128,8 @@ def merge_adapter(model: str, adapter: Path, out: Path) -> None:
     base = load_base(model, "fp32")
     with quiet(), translated(str(adapter), f"does not fit {model}"):
         adapted = PeftModel.from_pretrained(base.model, str(adapter), local_files_only=True)
+        layers = [each for each in adapted.modules() if isinstance(each, BaseTunerLayer)]
+        untie(base.model, [each.get_base_layer() for each in layers])
         merged = cast(PreTrainedModel, adapted.merge_and_unload(progressbar=False))
         torch.nn.Module.to(merged, torch.bfloat16)
     temporary = out.with_name(f".{out.name}.new")

@@ -78,10 +78,20 @@ def places(text: MarkedText) -> list[tuple[int, str]]:
     known = {(first, end): place for place, (first, end) in enumerate(text.pages.spans.tolist())}
     found = []
     for each in text.document.conditions:
-        place = known.get(text.encoded.tokens_of(each.span.start, each.span.end))
+        place = known.get(_whole_words(text.encoded, each.span.start, each.span.end))
         if place is not None and text.pages.page[place] >= 0:
             found.append((place, each.type))
     return found
+
+
+def _whole_words(encoded: Encoded, start: int, end: int) -> tuple[int, int]:
+    """The tokens of all words that code points touch: a word may be of several."""
+    first, behind = encoded.tokens_of(start, end)
+    borders = np.append(encoded.words, len(encoded))
+    if first < behind:
+        first = int(borders[np.searchsorted(borders, first, side="right") - 1])
+        behind = int(borders[np.searchsorted(borders, behind)])
+    return first, behind
 
 
 def with_types(text: MarkedText, labels: Sequence[str]) -> MarkedText:

@@ -9,7 +9,7 @@ from apothecary.adapters.role_merge import export_plain, merge_roles, write_merg
 from apothecary.errors import UsageError
 from apothecary.training.base_model import load_base, quiet, translated
 
-__all__ = ["drop_roles", "has_roles", "merge_role_adapter"]
+__all__ = ["base_of", "drop_roles", "has_roles", "merge_role_adapter"]
 
 
 def has_roles(adapter: Path) -> bool:
@@ -17,11 +17,19 @@ def has_roles(adapter: Path) -> bool:
     return is_role_adapter(adapter)
 
 
-def drop_roles(adapter: Path, out: Path) -> None:
-    """Write a role-conditioned adapter as a plain LoRA. Raises UsageError for another kind of adapter."""
+def base_of(adapter: Path) -> str:
+    """The model that a role-conditioned adapter was learnt for, "" where it does not say.
+
+    Raises UsageError for another kind of adapter.
+    """
     if not is_role_adapter(adapter):
         raise UsageError("is no role-conditioned adapter", where=str(adapter), hint="leave out --drop-roles")
-    export_plain(adapter, out, drop_roles=True)
+    return read_role_config(adapter).base_model_name_or_path or ""
+
+
+def drop_roles(adapter: Path, out: Path, base: str) -> None:
+    """Write a role-conditioned adapter, learnt for a model, as a plain LoRA."""
+    export_plain(adapter, out, base=base, drop_roles=True)
 
 
 def merge_role_adapter(model: str | None, adapter: Path, out: Path, *, biases: bool) -> None:
@@ -31,7 +39,7 @@ def merge_role_adapter(model: str | None, adapter: Path, out: Path, *, biases: b
     biases of the model (`merge_roles`: `fold_none`), else it stays in the tables. Raises UsageError when
     `out` holds something, EngineError for a model or an adapter that does not load.
     """
-    name = model or read_role_config(adapter).base_model_name_or_path
+    name = model or base_of(adapter)
     if not name:
         raise UsageError("does not say for which model it is", where=str(adapter), hint="--model NAME")
     base = load_base(name, "fp32")
