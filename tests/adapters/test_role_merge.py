@@ -157,7 +157,8 @@ def test_one_of_two_adapters_is_not_merged() -> None:
 def tied() -> PreTrainedModel:
     torch.manual_seed(0)
     made: PreTrainedModel = LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=True))
-    return made.train(False)
+    made.train(False)
+    return made
 
 
 @pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`:UserWarning")

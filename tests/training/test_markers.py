@@ -163,7 +163,8 @@ def test_other_places_of_the_same_words_are_neither_learnt_nor_unlearnt(encoder:
 
 
 @pytest.mark.parametrize(
-    ("gold", "word"), [("80", "80mg"), ("mg", "80mg"), ("women", "agedwomen"), ("0mg for asth", "80mg for asthma")]
+    ("gold", "word"),
+    [("80", "80mg"), ("mg", "80mg"), ("women", "agedwomen"), ("0mg for asth", "80mg for asthma")],
 )
 def test_gold_that_cuts_a_word_takes_it_whole(encoder: Path, gold: str, word: str) -> None:
     row = ConditionRow("a", "", "Aspirin 80mg for asthma of agedwomen.", "x", "y", "", ((gold, "Age"),))

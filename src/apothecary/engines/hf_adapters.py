@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from apothecary.engines.hf_roles import INSTALL
 from apothecary.errors import EngineError
+from apothecary.networks.untying import untie
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -38,8 +39,6 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     except ImportError as error:
         raise EngineError("adapters need the library peft", where=str(folder), hint=INSTALL) from error
     from safetensors import safe_open
-
-    from apothecary.networks.untying import untie
 
     try:
         config = PeftConfig.from_pretrained(str(folder))

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from torch import nn
-
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PreTrainedModel
 
 __all__ = ["untie"]
@@ -19,10 +18,12 @@ def untie(model: PreTrainedModel, changed: Iterable[nn.Module]) -> None:
 
     Else what is added to one would be added to the other.
     """
+    from torch.nn import Parameter
+
     shared = Counter(id(each) for module in model.modules() for each in vars(module)["_parameters"].values())
     for layer in changed:
         weight = layer.weight
-        if isinstance(weight, nn.Parameter) and shared[id(weight)] > 1:
-            layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=weight.requires_grad)
+        if isinstance(weight, Parameter) and shared[id(weight)] > 1:
+            layer.weight = Parameter(weight.detach().clone(), requires_grad=weight.requires_grad)
             for config in (model.config, model.config.get_text_config()):
                 config.tie_word_embeddings = False
