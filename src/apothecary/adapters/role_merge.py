@@ -104,7 +104,7 @@ def merge_roles(model: PeftModel, *, fold_none: bool = True) -> Merged:
         raise UsageError(f"there are {len(names)} adapters", hint="merge a model with one")
     layers = _mergeable(tuner)
     inner = cast(PreTrainedModel, tuner.model)
-    untie(inner, [layer.get_base_layer() for layer in layers.values()])
+    untie(inner)
     conditioned = [name for name, layer in layers.items() if layer.part(names[0])]
     biased = _take_biases(inner, conditioned) if fold_none else set()
     rows = {name: _add(layer, names[0], fold_none) for name, layer in layers.items()}

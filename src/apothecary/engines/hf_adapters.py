@@ -35,7 +35,6 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     """The model with the weights of an adapter added to its own. Raises EngineError."""
     try:
         from peft import PeftConfig, PeftModel, get_peft_model_state_dict
-        from peft.tuners.tuners_utils import BaseTunerLayer
     except ImportError as error:
         raise EngineError("adapters need the library peft", where=str(folder), hint=INSTALL) from error
     from safetensors import safe_open
@@ -52,8 +51,7 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         strange = sorted(wanted - given) or sorted(given - wanted - set(adapted.state_dict()))
         if strange:
             raise EngineError(f"the adapter does not fit the model: {strange[0]}", where=str(folder))
-        layers = [each for each in adapted.modules() if isinstance(each, BaseTunerLayer)]
-        untie(model, [each.get_base_layer() for each in layers])
+        untie(model)
         return cast("PreTrainedModel", adapted.merge_and_unload(progressbar=False))
     except faults() as error:
         message = f"the adapter does not fit the model: {reason_of(error)}"

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import nn
     from transformers import PreTrainedModel
 
 __all__ = ["untie"]
 
 
-def untie(model: PreTrainedModel, changed: Iterable[nn.Module]) -> None:
-    """Give the layers that are about to change weights of their own, and let the configuration say so.
+def untie(model: PreTrainedModel) -> None:
+    """Give the layers that hold an adapter of PEFT weights of their own, and let the configuration say so.
 
-    Else what is added to one would be added to the other.
+    Else what is merged into one would be added to the other.
     """
     from torch.nn import Parameter
 
     shared = Counter(id(each) for module in model.modules() for each in vars(module)["_parameters"].values())
-    for layer in changed:
+    adapted = [getattr(each, "get_base_layer", None) for each in model.modules()]
+    for layer in (base_layer() for base_layer in adapted if base_layer):
         weight = layer.weight
         if isinstance(weight, Parameter) and shared[id(weight)] > 1:
             layer.weight = Parameter(weight.detach().clone(), requires_grad=weight.requires_grad)

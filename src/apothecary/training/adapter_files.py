@@ -11,7 +11,6 @@ from typing import cast
 
 import torch
 from peft import PeftModel
-from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -128,8 +127,7 @@ def merge_adapter(model: str, adapter: Path, out: Path) -> None:
     base = load_base(model, "fp32")
     with quiet(), translated(str(adapter), f"does not fit {model}"):
         adapted = PeftModel.from_pretrained(base.model, str(adapter), local_files_only=True)
-        layers = [each for each in adapted.modules() if isinstance(each, BaseTunerLayer)]
-        untie(base.model, [each.get_base_layer() for each in layers])
+        untie(base.model)
         merged = cast(PreTrainedModel, adapted.merge_and_unload(progressbar=False))
         torch.nn.Module.to(merged, torch.bfloat16)
     temporary = out.with_name(f".{out.name}.new")
