@@ -32,6 +32,8 @@ MASK = torch.ones_like(IDS)
         ({"role_modules": ()}, "name the modules"),
         ({"role_modules": "k_proj"}, "in a list"),
         ({"num_roles": 1}, "two at least"),
+        ({"lora_alpha": float("nan")}, "lora_alpha: a finite number"),
+        ({"lora_alpha": "8"}, "lora_alpha: a finite number"),
         ({"r": 0}, "r: a rank"),
         ({"shared_embedding": True, "variant": "vectors"}, "shared_embedding"),
         ({"shared_embedding": True, "rank_pattern": {"k_proj": 2}}, "shared_embedding"),

@@ -7,6 +7,7 @@ that read the file themselves cannot take such an adapter for a plain LoRA and l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -125,6 +126,8 @@ class RoleLoraConfig(LoraConfig):
             raise UsageError("num_roles: two at least, the role 0 of no role among them")
         if not isinstance(self.r, int) or self.r < 1:
             raise UsageError("r: a rank is a whole number above 0")
+        if not isinstance(self.lora_alpha, int | float) or not math.isfinite(self.lora_alpha):
+            raise UsageError("lora_alpha: a finite number, 0 for twice the rank")
         plain = LoraConfig()
         free = {*_KEPT, *_OF_THE_FILE, "runtime_config"}
         names = [each.name for each in fields(LoraConfig) if each.name not in free]
