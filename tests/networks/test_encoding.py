@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
 
 from apothecary.errors import WeightsError
 from apothecary.networks.encoding import TextEncoder, Windowing, word_shape
@@ -44,6 +47,16 @@ def test_every_token_lies_in_the_text_and_in_order(encoder: TextEncoder, data: s
     assert (encoded.ends <= len(text)).all()
     assert (np.diff(encoded.starts) >= 0).all()
     assert not len(encoded) or encoded.begins_word[0]
+
+
+def test_the_blank_before_a_word_is_no_part_of_it(tmp_path: Path) -> None:
+    alphabet = sorted(ByteLevel.alphabet())
+    tokenizer = Tokenizer(BPE({letter: i for i, letter in enumerate(alphabet)} | {"Ġa": 256}, [("Ġ", "a")]))
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    encoded = TextEncoder(tmp_path / "tokenizer.json").encode("a a")
+    assert encoded.starts.tolist() == [0, 2]
+    assert encoded.ends.tolist() == [1, 3]
 
 
 def test_offsets_are_code_points_beyond_the_basic_plane(encoder: TextEncoder) -> None:

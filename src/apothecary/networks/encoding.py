@@ -144,7 +144,10 @@ class TextEncoder:
         """Tokens without special ones. Characters that the tokenizer drops belong to no token."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         pairs = encoding.offsets
-        starts = np.fromiter((start for start, _ in pairs), np.int64, len(pairs))
+        # Some tokenizers count the blank before a word as a part of it.
+        parts = (text[start:end] for start, end in pairs)
+        blanks = np.fromiter((len(part) - len(part.lstrip() or part) for part in parts), np.int64, len(pairs))
+        starts = np.fromiter((start for start, _ in pairs), np.int64, len(pairs)) + blanks
         ends = np.fromiter((end for _, end in pairs), np.int64, len(pairs))
         words = encoding.word_ids
         begins = np.fromiter(
