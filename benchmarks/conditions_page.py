@@ -79,7 +79,7 @@ def write_page() -> Path:
 
 def whole(about: Record) -> Record:
     """Where figures come from, without which of them were measured at once: the tables say what there is."""
-    return {**about, "command": re.sub(r" --(?:systems|seeds) \S+", "", f"{about['command']}")}
+    return {**about, "command": re.sub(r" --(?:systems|seeds|out) \S+", "", f"{about['command']}")}
 
 
 def lookup_runs(found: Record) -> list[Record]:
