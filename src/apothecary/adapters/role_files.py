@@ -23,7 +23,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from apothecary.adapters.role_config import NOTE, RoleLoraConfig, RoleType
-from apothecary.adapters.role_model import attach, tuner_of
+from apothecary.adapters.role_model import attach, learning_as_before, tuner_of
 from apothecary.errors import ApothecaryError, UsageError, WeightsError, first_few
 
 __all__ = [
@@ -109,11 +109,11 @@ def load_role_adapter(
     Raises WeightsError for a folder that holds none, one that is damaged, or one of another model.
     """
     folder = Path(folder)
-    config, learning = read_role_config(folder), [each for each in model.parameters() if each.requires_grad]
+    config = read_role_config(folder)
     config.inference_mode = not trainable
     tensors = read_tensors(folder / WEIGHTS)
     _check_sizes(config, tensors, folder)
-    with reading(folder, "does not fit the model"):
+    with reading(folder, "does not fit the model"), learning_as_before(model):
         adapted = attach(model, config, adapter=adapter)
         try:
             wanted = _state(adapted, adapter)
@@ -121,8 +121,6 @@ def load_role_adapter(
             set_peft_model_state_dict(adapted, dict(tensors), adapter_name=adapter)
         except Exception:
             tuner_of(adapted).unload()
-            for each in learning:
-                each.requires_grad_(True)
             raise
     return adapted.train(trainable)
 

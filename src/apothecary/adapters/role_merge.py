@@ -211,7 +211,7 @@ class _Adding:
 
 def write_merged(merged: Merged, folder: Path) -> None:
     """Write model and tables, whole or not at all. Raises UsageError when the folder holds something."""
-    folder = Path(folder).resolve()
+    folder = Path(folder)
     _refuse_full(folder)
     with written_whole(folder) as temporary:
         merged.model.save_pretrained(temporary)

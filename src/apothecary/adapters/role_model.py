@@ -8,7 +8,8 @@ is already in a closed list, so its tables are filled directly; they are read fr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from peft import PeftConfig, PeftModel, PeftType, get_peft_model
@@ -23,7 +24,7 @@ from apothecary.adapters.role_layer import MERGE_HINT, NO_MERGE, RoleLinear
 from apothecary.adapters.role_state import ATTRIBUTE, RoleState
 from apothecary.errors import UsageError
 
-__all__ = ["RoleLoraModel", "attach", "role_layers", "tuner_of"]
+__all__ = ["RoleLoraModel", "attach", "learning_as_before", "role_layers", "tuner_of"]
 
 
 class RoleLoraModel(LoraModel):
@@ -50,19 +51,18 @@ class RoleLoraModel(LoraModel):
         The model is then as it was.
         """
         config = cast(RoleLoraConfig, self.peft_config[adapter_name])
-        first, learning = not role_layers(model), [each for each in model.parameters() if each.requires_grad]
-        try:
-            self._check_modules(model, config)
-            super().inject_adapter(model, adapter_name, *args, **kwargs)
-            self._connect(model, config, adapter_name)
-        except Exception:
-            if first:
-                self.unload()
-            else:
-                delete_adapter(model, adapter_name, self.prefix)
-            for each in learning:
-                each.requires_grad_(True)
-            raise
+        first = not role_layers(model)
+        with learning_as_before(model):
+            try:
+                self._check_modules(model, config)
+                super().inject_adapter(model, adapter_name, *args, **kwargs)
+                self._connect(model, config, adapter_name)
+            except Exception:
+                if first:
+                    self.unload()
+                else:
+                    delete_adapter(model, adapter_name, self.prefix)
+                raise
 
     def _check_modules(self, model: nn.Module, config: RoleLoraConfig) -> None:
         if config.num_roles != self.role_state.num_roles:
@@ -152,6 +152,18 @@ class RoleLoraModel(LoraModel):
         model = super().unload()
         self.role_state.leave(model)
         return model
+
+
+@contextmanager
+def learning_as_before(model: nn.Module) -> Iterator[None]:
+    """After an error inside, what learnt in the model learns again: PEFT freezes all that is no adapter."""
+    learning = [each for each in model.parameters() if each.requires_grad]
+    try:
+        yield
+    except Exception:
+        for each in learning:
+            each.requires_grad_(True)
+        raise
 
 
 def attach(model: PreTrainedModel, config: RoleLoraConfig, *, adapter: str = "default") -> PeftModel:

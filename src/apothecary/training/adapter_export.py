@@ -29,13 +29,14 @@ def merge_adapter(adapter: Path, out: Path, model: str | None, *, biases: bool =
     for an adapter with roles alone (`role_adapters.merge_role_adapter`). Raises ApothecaryError.
     """
     if role_adapters.has_roles(adapter):
-        role_adapters.merge_role_adapter(model, adapter, out, biases=biases)
+        base = _base(role_adapters.base_of(adapter), adapter, model)
+        role_adapters.merge_role_adapter(base, adapter, out, biases=biases)
     elif not biases:
         raise UsageError(
             "has no roles, so it makes no biases", where=str(adapter), hint="leave out --no-biases"
         )
     else:
-        adapter_files.merge_adapter(_base(read_adapter(adapter), adapter, model), adapter, out)
+        adapter_files.merge_adapter(_base(read_adapter(adapter).base, adapter, model), adapter, out)
     _copy_beside(adapter, out)
     return f"hf:{out}"
 
@@ -63,7 +64,7 @@ def export_adapter(adapter: Path, out: Path, model: str | None, form: AdapterFor
     if form.drop_roles:
         return _without_roles(adapter, out, model, form)
     found, name = _formed([read_adapter(each) for each in (adapter, *form.add)], form), str(adapter)
-    base = _base(found, adapter, model)
+    base = _base(found.base, adapter, model)
     if out.suffix == ".gguf":
         out.parent.mkdir(parents=True, exist_ok=True)
         write_gguf_lora(found, base, out, half=form.half)
@@ -84,7 +85,7 @@ def _without_roles(adapter: Path, out: Path, model: str | None, form: AdapterFor
     if form.half and out.suffix != ".gguf":
         raise UsageError(_HALF, where=str(adapter), hint="--out FILE.gguf")
     # Nothing is written before it is known for which model.
-    base = _named(role_adapters.base_of(adapter), adapter, model)
+    base = _base(role_adapters.base_of(adapter), adapter, model)
     if out.suffix == ".gguf":
         with TemporaryDirectory() as folder:
             plain = Path(folder) / "plain"
@@ -106,12 +107,9 @@ def _formed(adapters: list[AdapterFile], form: AdapterForm) -> AdapterFile:
     return found if form.rank is None else reduced(found, form.rank)[0]
 
 
-def _base(found: AdapterFile, adapter: Path, given: str | None) -> str:
-    return _named(found.base, adapter, given)
-
-
-def _named(base: str, adapter: Path, given: str | None) -> str:
-    name = given or base
+def _base(own: str, adapter: Path, given: str | None) -> str:
+    """The model given, else the one that the adapter names. Raises UsageError for neither."""
+    name = given or own
     if not name:
         raise UsageError("does not say for which model it is", where=str(adapter), hint="--model NAME")
     return name

@@ -32,17 +32,14 @@ def drop_roles(adapter: Path, out: Path, base: str) -> None:
     export_plain(adapter, out, base=base, drop_roles=True)
 
 
-def merge_role_adapter(model: str | None, adapter: Path, out: Path, *, biases: bool) -> None:
+def merge_role_adapter(model: str, adapter: Path, out: Path, *, biases: bool) -> None:
     """Add an adapter to the weights of its model, in float32, and write both and the tables of its roles.
 
-    Without a `model` it is the one that the adapter was learnt for. With `biases` the part of role 0 becomes
-    biases of the model (`merge_roles`: `fold_none`), else it stays in the tables. Raises UsageError when
-    `out` holds something, EngineError for a model or an adapter that does not load.
+    With `biases` the part of role 0 becomes biases of the model (`merge_roles`: `fold_none`), else it stays
+    in the tables. Raises UsageError when `out` holds something, EngineError for a model or an adapter that
+    does not load.
     """
-    name = model or base_of(adapter)
-    if not name:
-        raise UsageError("does not say for which model it is", where=str(adapter), hint="--model NAME")
-    base = load_base(name, "fp32")
+    base = load_base(model, "fp32")
     with quiet():
         merged = merge_roles(load_role_adapter(base.model, adapter), fold_none=biases)
         write_merged(merged, out)
